@@ -1,0 +1,138 @@
+"""All features of a contract, fitted on its training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from treadle.errors import BundleError
+from treadle.features.block import Arrays, Block, Columns
+from treadle.features.booleans import Booleans
+from treadle.features.categories import Codes, OneHot
+from treadle.features.dates import Dates
+from treadle.features.numbers import Numbers
+from treadle.recipe import FeaturesRecipe, Kind
+
+if TYPE_CHECKING:
+    from treadle.data.contract import Contract, Field
+
+
+@dataclass(frozen=True)
+class Features:
+    """Checked columns to the network's inputs: the same object in training and in serving.
+
+    The columns of `numbers` are those of the numbers, the dates, the booleans and the one-hot categories, each kind in
+    the contract's order; `codes` has a column for every category that an embedding looks up, in the contract's order.
+    """
+
+    numbers: Numbers | None
+    dates: Dates | None
+    booleans: Booleans | None
+    one_hot: OneHot | None
+    codes: Codes | None
+
+    @classmethod
+    def fit(cls, contract: Contract, columns: Columns, recipe: FeaturesRecipe) -> Self:
+        """From the training rows.
+
+        Args:
+            contract: names and kinds of the columns.
+            columns: checked training columns, each of shape (rows,): float64 with NaN where missing for a number, a
+                boolean or a date (in days since 1970-01-01), int32 codes for a category.
+            recipe: how numbers are scaled and filled in, and categories encoded.
+        """
+
+        def of(kind: Kind) -> tuple[Field, ...]:
+            return tuple(field for field in contract.features if field.kind == kind)
+
+        numbers, dates, booleans, categories = of("number"), of("date"), of("boolean"), of("category")
+        embedded = recipe.categories == "embedding"
+        return cls(
+            numbers=Numbers.fit(numbers, columns, recipe) if numbers else None,
+            dates=Dates.fit(dates, columns) if dates else None,
+            booleans=Booleans.fit(booleans) if booleans else None,
+            one_hot=OneHot.fit(categories, columns, recipe.min_count) if categories and not embedded else None,
+            codes=Codes.fit(categories, columns, recipe.min_count) if categories and embedded else None,
+        )
+
+    @cached_property
+    def _blocks(self) -> tuple[Block, ...]:
+        blocks = (self.numbers, self.dates, self.booleans, self.one_hot)
+        return tuple(block for block in blocks if block is not None)
+
+    @cached_property
+    def number_names(self) -> tuple[str, ...]:
+        """What each column of `numbers` is, in a reader's words."""
+        return tuple(name for block in self._blocks for name in block.names)
+
+    @cached_property
+    def code_names(self) -> tuple[str, ...]:
+        """The table's column behind each column of `codes`."""
+        return self.codes.columns if self.codes else ()
+
+    @cached_property
+    def cardinalities(self) -> tuple[int, ...]:
+        """Codes that each column of `codes` can have; the last one stands for unseen categories."""
+        return self.codes.cardinalities if self.codes else ()
+
+    def transform(self, columns: Columns) -> dict[str, NDArray[Any]]:
+        """The network's inputs.
+
+        Args:
+            columns: checked columns as in `fit`, any number of rows; columns that are no features are ignored.
+
+        Returns:
+            `numbers`, float32 of shape (rows, len(number_names)), finite for finite columns, and `codes`, int32 of
+            shape (rows, len(code_names)); each only if it has columns.
+        """
+        inputs: dict[str, NDArray[Any]] = {}
+        if self._blocks:
+            rows = len(columns[self._blocks[0].columns[0]])
+            numbers = np.zeros((rows, len(self.number_names)), dtype=np.float32)
+            start = 0
+            for block in self._blocks:
+                end = start + len(block.names)
+                block.write(columns, numbers[:, start:end])
+                start = end
+            inputs["numbers"] = numbers
+        if self.codes is not None:
+            inputs["codes"] = self.codes.transform(columns)
+        return inputs
+
+    def state(self) -> tuple[dict[str, Any], Arrays]:
+        """What `restore` needs: a JSON document, and arrays by name."""
+        documents: dict[str, Any] = {}
+        arrays: Arrays = {}
+        for name in ("numbers", "dates", "booleans", "one_hot", "codes"):
+            block = getattr(self, name)
+            if block is not None:
+                documents[name], own = block.state()
+                arrays |= {f"{name}/{key}": array for key, array in own.items()}
+        return documents, arrays
+
+    @classmethod
+    def restore(cls, documents: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The features that `state` was taken of: they transform to the same bits.
+
+        Raises:
+            BundleError: something is missing.
+        """
+
+        def own(name: str) -> Arrays:
+            return {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}
+
+        try:
+            return cls(
+                numbers=Numbers.restore(documents["numbers"], own("numbers")) if "numbers" in documents else None,
+                dates=Dates.restore(documents["dates"], own("dates")) if "dates" in documents else None,
+                booleans=Booleans.restore(documents["booleans"]) if "booleans" in documents else None,
+                one_hot=OneHot.restore(documents["one_hot"], own("one_hot")) if "one_hot" in documents else None,
+                codes=Codes.restore(documents["codes"], own("codes")) if "codes" in documents else None,
+            )
+        except KeyError as error:
+            raise BundleError(f"features: {error.args[0]!r} is missing; train the bundle again") from None
