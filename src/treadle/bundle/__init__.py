@@ -1,0 +1,1 @@
+"""The file a trained network lives in: saved, loaded and verified, ONNX out, predictor in."""

@@ -1,0 +1,136 @@
+"""From the network's raw outputs to answers a person asked for: labels, thresholds, units."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
+
+Label = StrictBool | StrictInt | StrictFloat | StrictStr
+"""A class in its own type: numbers stay numbers in JSON."""
+
+
+class _Answers(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class ClassificationAnswers(_Answers):
+    """Labels from probabilities."""
+
+    task: Literal["classification"] = "classification"
+    labels: Annotated[tuple[Label, ...], Field(min_length=2)]
+    """The classes, in the order of the network's outputs."""
+    positive: Annotated[int, Field(ge=0)] | None = None
+    """Index of the class that the threshold, precision, recall and F1 speak of (two classes)."""
+    threshold: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """Two classes: the probability from which the answer is the positive class; none: the likelier class."""
+
+    @model_validator(mode="after")
+    def _threshold_needs_two_classes(self) -> Self:
+        if self.positive is not None and self.positive >= len(self.labels):
+            raise ValueError(f"positive is class {self.positive}, but there are {len(self.labels)} classes")
+        if self.threshold is not None and (self.positive is None or len(self.labels) != 2):
+            raise ValueError("a threshold needs two classes, one of them positive")
+        return self
+
+    @property
+    def outputs(self) -> int:
+        """Columns of the network's raw outputs."""
+        return len(self.labels)
+
+    def choose(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+        """Index of the answered class, shape (rows,), from probabilities of shape (rows, classes)."""
+        if self.threshold is None or self.positive is None:
+            return np.asarray(np.argmax(probabilities, axis=1), np.int64)
+        reached = probabilities[:, self.positive].astype(np.float64) >= self.threshold
+        return np.where(reached, self.positive, 1 - self.positive)
+
+    def answer(self, outputs: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """Answers to raw outputs, which are probabilities of shape (rows, classes).
+
+        Returns:
+            label: the class, objects of shape (rows,); probability: that of the label, float64 (rows,);
+            probabilities: of every class in the order of `labels`, float64 (rows, classes).
+        """
+        chosen = self.choose(outputs)
+        probabilities = outputs.astype(np.float64)
+        return {
+            "label": self._objects[chosen],
+            "probability": np.take_along_axis(probabilities, chosen[:, None], axis=1)[:, 0],
+            "probabilities": probabilities,
+        }
+
+    @cached_property
+    def _objects(self) -> NDArray[np.object_]:
+        objects = np.empty(len(self.labels), object)
+        objects[:] = self.labels
+        return objects
+
+
+class RegressionAnswers(_Answers):
+    """Values in the user's units from outputs on the scaled target. Nothing is clipped."""
+
+    task: Literal["regression"] = "regression"
+    mean: float
+    """What was subtracted from the target in training."""
+    scale: Annotated[float, Field(gt=0.0)]
+    """What it was divided by."""
+    unit: str | None = None
+    """What the values are counted in, where the user said so."""
+
+    @property
+    def outputs(self) -> int:
+        """Columns of the network's raw outputs."""
+        return 1
+
+    def answer(self, outputs: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """Answers to raw outputs of shape (rows, 1): `value`, float64 (rows,), in the units of the target."""
+        return {"value": outputs[:, 0].astype(np.float64) * self.scale + self.mean}
+
+    def scaled(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """The target as the network learns it, shape (rows,): the inverse of `answer`."""
+        return (values.astype(np.float64) - self.mean) / self.scale
+
+
+Answers = Annotated[ClassificationAnswers | RegressionAnswers, Field(discriminator="task")]
+
+
+def best_threshold(
+    probabilities: NDArray[np.floating[Any]], positive: NDArray[np.bool_], metric: Literal["f1", "accuracy"]
+) -> float:
+    """The threshold that maximises `metric` on rows the network was not trained on, exactly.
+
+    The metric changes only where the threshold passes one of the probabilities, so every interval between neighbours
+    is tried. Of equally good intervals the nearest to 0.5 is taken; it answers 0.5 if it holds it, else its middle.
+
+    Args:
+        probabilities: of the positive class, shape (rows,).
+        positive: whether each row is of the positive class, shape (rows,).
+        metric: what to maximise.
+    """
+    levels, level_of_row = np.unique(probabilities.astype(np.float64), return_inverse=True)
+    # A threshold in (edge i, edge i + 1] answers "positive" for every row of level i and above.
+    lows, highs = np.concatenate([[0.0], levels]), np.concatenate([levels, [1.0]])
+    positives = np.bincount(level_of_row, weights=positive, minlength=len(levels))
+    rows = np.bincount(level_of_row, minlength=len(levels))
+    hits = _sums_from(positives)
+    answered = _sums_from(rows)
+    total = positives.sum()
+    if metric == "f1":
+        score = 2 * hits / np.maximum(answered + total, 1)
+    else:
+        score = (hits + len(positive) - total - (answered - hits)) / max(len(positive), 1)
+    middles = (lows + highs) / 2
+    middles = np.where(middles > lows, middles, highs)
+    middles = np.where((lows < 0.5) & (highs >= 0.5), 0.5, middles)
+    possible = (highs > lows) | (np.arange(len(lows)) == 0)
+    best = np.flatnonzero(possible & (score == score[possible].max()))
+    return float(middles[best[np.argmin(np.abs(middles[best] - 0.5))]])
+
+
+def _sums_from(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Sum of `counts` from each index to the end, and 0 after the end."""
+    return np.concatenate([np.cumsum(counts[::-1])[::-1], [0]]).astype(np.float64)

@@ -1,0 +1,71 @@
+"""Golden rows: inputs with the answers they had when the bundle was made, to be replayed anywhere, any time."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from treadle.data.sources import from_rows
+
+if TYPE_CHECKING:
+    from treadle.bundle.predictor import Predictor
+    from treadle.data.table import Table
+
+ROWS = 32
+"""Rows kept of those offered."""
+
+TOLERANCE = 1e-5
+"""Largest difference of a raw output, absolute and relative: machines differ in the last bits of float32, and a
+changed weight, feature or category shows far above that."""
+
+
+class Golden(BaseModel):
+    """Rows of raw cells with the network's raw outputs and the answers to them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    rows: tuple[dict[str, Any], ...] = ()
+    """Cells as JSON values, by column."""
+    outputs: tuple[tuple[float, ...], ...] = ()
+    """What the network gave, (rows, outputs): float32 numbers, written exactly."""
+    answers: tuple[dict[str, Any], ...] = ()
+    """What a caller was told, by answer column."""
+
+
+def record(predictor: Predictor, table: Table) -> Golden:
+    """The first rows of `table` with their answers, as `predictor` gives them now; rows with faults are left out."""
+    names = [field.name for field in predictor.contract.features]
+    head = table.take(np.arange(min(ROWS, len(table))))
+    cells = [
+        {name: _as_json(head.columns[name][row]) for name in names if name in head.columns} for row in range(len(head))
+    ]
+    good = predictor.contract.check(from_rows(cells, source="golden rows")).good
+    cells = [cell for cell, keep in zip(cells, good, strict=True) if keep]
+    if not cells:
+        return Golden()
+    # Answers belong to the cells as JSON keeps them, not to what they were before.
+    table = from_rows(cells, source="golden rows")
+    outputs = predictor.outputs(predictor.contract.check(table).columns)
+    predictions = predictor.predict_table(table)
+    return Golden(
+        rows=tuple(cells),
+        outputs=tuple(map(tuple, outputs.astype(np.float64).tolist())),
+        answers=tuple(predictions.records()),
+    )
+
+
+def _as_json(cell: Any) -> Any:
+    """A cell of any source as the JSON value that stands for it; missing is null."""
+    if isinstance(cell, np.datetime64):
+        return None if np.isnat(cell) else str(cell)
+    if isinstance(cell, np.generic):
+        cell = cell.item()
+    if isinstance(cell, float) and not math.isfinite(cell):
+        return None
+    if isinstance(cell, datetime.date):
+        return cell.isoformat()
+    return cell

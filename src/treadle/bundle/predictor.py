@@ -1,0 +1,241 @@
+"""The predictor: raw rows in, answers out, through the bundle's own contract, features and network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from treadle.bundle.answers import Answers
+from treadle.bundle.bundle import Bundle, Task
+from treadle.data.contract import Contract, Fault
+from treadle.data.sources import from_frame, from_rows
+from treadle.data.table import Table
+from treadle.errors import BundleError, ContractError
+
+OnBadRow = Literal["fail", "skip", "report"]
+"""A row that breaks the contract: stop with an error, leave it out, or keep it with an empty answer and the reason."""
+
+BLOCK = 16_384
+"""Rows given to the network at a time, so that what its layers hold stays small whatever the table's length."""
+
+_FAULTS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Answers in the order of the rows."""
+
+    columns: dict[str, NDArray[Any]]
+    """label, probability and probabilities, or value; see `Answers.answer`. Rows with a fault are empty: None, NaN."""
+    numbers: NDArray[np.int64]
+    """Number of each row in its source, shape (rows,)."""
+    faults: tuple[Fault, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary a row, of JSON values; an empty answer is None."""
+        lists = {name: _without_nan(column) for name, column in self.columns.items()}
+        return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+
+
+class Predictor:
+    """Answers rows with a bundle. It may be called from several threads at once.
+
+    Args:
+        bundle: what to predict with.
+
+    Raises:
+        BundleError: ONNX Runtime cannot run the bundle's network, or it does not fit the contract.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._session = _open_session(bundle)
+        self._inputs = [value.name for value in self._session.get_inputs()]
+
+    @classmethod
+    def load(cls, path: str | Path) -> Predictor:
+        """The predictor of the bundle at `path`.
+
+        Raises:
+            BundleError: see `Bundle.load`.
+        """
+        return cls(Bundle.load(path))
+
+    @property
+    def name(self) -> str:
+        """Name of the bundle."""
+        return self.bundle.name
+
+    @property
+    def task(self) -> Task:
+        """What it was trained for."""
+        return self.bundle.task
+
+    @property
+    def contract(self) -> Contract:
+        """What rows must look like."""
+        return self.bundle.contract
+
+    @property
+    def answers(self) -> Answers:
+        """How raw outputs become answers."""
+        return self.bundle.answers
+
+    def predict(self, rows: object, on_bad_row: OnBadRow = "fail") -> Predictions:
+        """Answers for a row (a dictionary), rows (a list of them), a frame, or a `Table`.
+
+        Raises:
+            ContractError: a column is missing, or a row breaks the contract and `on_bad_row` is `fail`.
+        """
+        if isinstance(rows, Table):
+            table = rows
+        elif isinstance(rows, Mapping) and not _holds_columns(rows):
+            table = from_rows([dict(rows)])
+        elif isinstance(rows, list):
+            table = from_rows(rows)
+        else:
+            table = from_frame(rows)
+        return self.predict_table(table, on_bad_row)
+
+    def predict_table(self, table: Table, on_bad_row: OnBadRow = "fail") -> Predictions:
+        """Answers for the rows of `table`.
+
+        Args:
+            table: raw cells, as any reader gives them.
+            on_bad_row: what becomes of a row that breaks the contract.
+
+        Raises:
+            ContractError: a column is missing, or a row breaks the contract and `on_bad_row` is `fail`.
+        """
+        checked = self.contract.check(table)
+        faults, good = checked.faults, checked.good
+        if faults and on_bad_row == "fail":
+            raise ContractError(describe_faults(faults, table.source))
+        columns = checked.columns
+        if faults:
+            columns = {name: column[good] for name, column in columns.items()}
+        outputs = self.outputs(columns)
+        if not np.isfinite(outputs).all():
+            sound: NDArray[np.bool_] = np.isfinite(outputs).all(axis=1)
+            unanswered = table.numbers[good][~sound]
+            faults += tuple(Fault(int(row), "", "", _NOT_FINITE) for row in unanswered)
+            if on_bad_row == "fail":
+                raise ContractError(describe_faults(faults, table.source))
+            outputs, good = outputs[sound], _narrow(good, sound)
+        answers = self.answers.answer(outputs)
+        if not faults:
+            return Predictions(answers, table.numbers, (), checked.notices)
+        if on_bad_row == "skip":
+            return Predictions(answers, table.numbers[good], faults, checked.notices)
+        answers = {name: _scatter(column, good) for name, column in answers.items()}
+        return Predictions(answers, table.numbers, faults, checked.notices)
+
+    def outputs(self, columns: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """The network's raw outputs, shape (rows, outputs), for columns as `Contract.check` gives them."""
+        inputs = self.bundle.features.transform(columns)
+        rows = len(next(iter(inputs.values())))
+        if rows == 0:
+            return np.empty((0, self.answers.outputs), np.float32)
+        if rows <= BLOCK:
+            return self._run(inputs)
+        blocks = (slice(start, start + BLOCK) for start in range(0, rows, BLOCK))
+        return np.concatenate([self._run({name: array[block] for name, array in inputs.items()}) for block in blocks])
+
+    def _run(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        outputs: NDArray[np.float32] = self._session.run(("outputs",), {name: inputs[name] for name in self._inputs})[0]
+        return outputs
+
+
+def load(path: str | Path) -> Predictor:
+    """The predictor of the bundle at `path`.
+
+    Raises:
+        BundleError: see `Bundle.load`.
+    """
+    return Predictor.load(path)
+
+
+def describe_faults(faults: tuple[Fault, ...], source: str) -> str:
+    """What is wrong with the first few faulty rows, and how many there are."""
+    lines = [f"{source}: {count_of(faults)}"]
+    lines += [f"  {describe_fault(fault)}" for fault in faults[:_FAULTS_SHOWN]]
+    if len(faults) > _FAULTS_SHOWN:
+        lines.append(f"  and {len(faults) - _FAULTS_SHOWN} more")
+    lines.append("Correct them, or go on without them: on_bad_row 'skip' leaves them out, 'report' lists them.")
+    return "\n".join(lines)
+
+
+def count_of(faults: tuple[Fault, ...]) -> str:
+    """How many rows have faults, in words."""
+    rows = len({fault.row for fault in faults})
+    return f"{rows} row{'s' if rows > 1 else ''} cannot be answered"
+
+
+def describe_fault(fault: Fault) -> str:
+    """A fault as a person reads it: row, column, value, reason."""
+    place = f", column {fault.column!r}, value {fault.value!r}" if fault.column else ""
+    return f"row {fault.row}{place}: {fault.reason}"
+
+
+_NOT_FINITE = "the network gives no finite answer; its numbers are too far from those it was trained on"
+
+
+def _open_session(bundle: Bundle) -> Any:
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as faults
+
+    options = onnxruntime.SessionOptions()
+    # A row or a block is too small to share among threads; callers that have several run blocks side by side.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(bundle.onnx, options, providers=["CPUExecutionProvider"])
+    except (
+        faults.Fail,
+        faults.InvalidArgument,
+        faults.InvalidGraph,
+        faults.InvalidProtobuf,
+        faults.NotImplemented,
+        faults.RuntimeException,
+    ) as error:
+        raise BundleError(f"bundle {bundle.name!r}: ONNX Runtime cannot run its network: {error}") from None
+    return session
+
+
+def _holds_columns(rows: Mapping[object, object]) -> bool:
+    """Whether a dictionary is a frame (column -> cells) and not one row (column -> cell)."""
+    return any(isinstance(cells, list | tuple | np.ndarray) for cells in rows.values())
+
+
+def _narrow(good: NDArray[np.bool_], sound: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    narrowed = good.copy()
+    narrowed[good] = sound
+    return narrowed
+
+
+def _scatter(answers: NDArray[Any], good: NDArray[np.bool_]) -> NDArray[Any]:
+    """`answers` in the places of the good rows; None or NaN in the others."""
+    empty = None if answers.dtype == object else np.nan
+    column = np.full((len(good), *answers.shape[1:]), empty, answers.dtype)
+    column[good] = answers
+    return column
+
+
+def _without_nan(column: NDArray[Any]) -> list[Any]:
+    """The cells as Python values, an empty answer as None."""
+    cells: list[Any] = column.tolist()
+    if column.dtype != object:
+        empty = np.isnan(column if column.ndim == 1 else column[:, 0])
+        for row in np.flatnonzero(empty):
+            cells[row] = None
+    return cells
