@@ -165,7 +165,7 @@ class TrainingRecipe(Section):
 
 
 Opponent = Literal[
-    "majority", "median", "logistic_regression", "ridge", "gradient_boosting", "nearest_neighbours"
+    "majority", "median", "mean", "logistic_regression", "ridge", "gradient_boosting", "nearest_neighbours"
 ]
 
 

@@ -1,0 +1,118 @@
+"""What a careful reader would try before a neural network, fitted as well as a few seconds allow.
+
+Every opponent learns from the training rows alone. What it leaves open (regularisation, neighbours, trees, the
+decision threshold) is chosen on the validation rows, by the metric of the verdict, just as the network's early
+stopping and threshold are; none ever sees the test rows before it is judged on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers, best_threshold
+from treadle.errors import RecipeError
+from treadle.evaluation import linear, neighbours, trees
+from treadle.evaluation.metrics import Floats
+from treadle.evaluation.problem import Predict, Problem, Rows
+from treadle.evaluation.terms import trivial_opponent
+
+FIT: dict[str, tuple[str, ...]] = {
+    "classification": ("majority", "logistic_regression", "nearest_neighbours", "gradient_boosting"),
+    "regression": ("median", "mean", "ridge", "nearest_neighbours", "gradient_boosting"),
+}
+"""The opponents that fit each task."""
+
+
+@dataclass(frozen=True)
+class Opponent:
+    """A fitted opponent, which answers as the network does."""
+
+    name: str
+    predict: Predict
+    answers: ClassificationAnswers | RegressionAnswers
+    """Labels, and for two classes its own threshold."""
+    note: str
+    """What was chosen for it on the validation rows."""
+
+
+def names_for(task: str, primary: str, asked: tuple[str, ...] | None) -> list[str]:
+    """The opponents to fit: those asked for, or all that fit the task.
+
+    The trivial one is always among them, since no verdict can do without it.
+
+    Raises:
+        RecipeError: one that was asked for does not fit the task.
+    """
+    for name in asked or ():
+        if name not in FIT[task]:
+            raise RecipeError(
+                f"evaluation.opponents: {name} does not fit {task}; those that do: {', '.join(FIT[task])}"
+            )
+    trivial = trivial_opponent(task, primary)
+    return [name for name in FIT[task] if asked is None or name in asked or name == trivial]
+
+
+def fit_opponents(
+    names: list[str], problem: Problem, threshold: float | Literal["f1", "accuracy"]
+) -> dict[str, Opponent]:
+    """The named opponents, fitted.
+
+    Args:
+        names: those that `names_for` allows.
+        problem: the rows to learn from.
+        threshold: how the network's threshold was found (two classes); each opponent's is found the same way.
+    """
+    fitted = {}
+    for name in names:
+        predict, note = _FITS[name](problem)
+        fitted[name] = Opponent(name, predict, _answers(problem, predict, threshold), note)
+    return fitted
+
+
+def _answers(
+    problem: Problem, predict: Predict, threshold: float | Literal["f1", "accuracy"]
+) -> ClassificationAnswers | RegressionAnswers:
+    answers = problem.answers
+    if isinstance(answers, RegressionAnswers) or answers.positive is None:
+        return answers
+    if isinstance(threshold, str):
+        probabilities = predict(problem.validation)[:, answers.positive]
+        threshold = best_threshold(probabilities, problem.validation.targets == answers.positive, threshold)
+    return answers.model_copy(update={"threshold": threshold})
+
+
+def _majority(problem: Problem) -> tuple[Predict, str]:
+    shares = np.bincount(problem.train.targets, minlength=problem.classes) / len(problem.train)
+    return _constant(shares), f"answers the classes' shares of the training rows, at most {shares.max():.1%}"
+
+
+def _median(problem: Problem) -> tuple[Predict, str]:
+    value = float(np.median(problem.train.targets))
+    return _constant(np.array(value)), f"answers {value:,.6g}, the median of the training rows"
+
+
+def _mean(problem: Problem) -> tuple[Predict, str]:
+    value = float(np.mean(problem.train.targets))
+    return _constant(np.array(value)), f"answers {value:,.6g}, the mean of the training rows"
+
+
+def _constant(answer: Floats) -> Predict:
+    def predict(rows: Rows) -> Floats:
+        return np.broadcast_to(answer, (len(rows), *answer.shape))
+
+    return predict
+
+
+_FITS: dict[str, Callable[[Problem], tuple[Predict, str]]] = {
+    "majority": _majority,
+    "median": _median,
+    "mean": _mean,
+    "logistic_regression": linear.logistic_regression,
+    "ridge": linear.ridge,
+    "nearest_neighbours": neighbours.nearest_neighbours,
+    "gradient_boosting": trees.gradient_boosting,
+}

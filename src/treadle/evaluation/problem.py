@@ -1,0 +1,71 @@
+"""What the opponents learn from, and the metric that chooses among their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers
+from treadle.evaluation import metrics
+from treadle.evaluation.metrics import Floats
+from treadle.evaluation.terms import METRICS
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The same rows in two forms, with their true answers."""
+
+    columns: dict[str, NDArray[Any]]
+    """Features as the contract checked them, each of shape (rows,): float64 with NaN for a missing number, int32
+    category codes with -1 for a missing one."""
+    inputs: dict[str, NDArray[Any]]
+    """What the network sees: `numbers` (rows, numbers) and `codes` (rows, categories), whichever there are."""
+    targets: NDArray[Any]
+    """Class of each row (int), or its value in the target's units (float64), shape (rows,)."""
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+Predict = Callable[[Rows], Floats]
+"""Probabilities of shape (rows, classes), or values in the target's units of shape (rows,)."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Rows to learn from, rows to choose on, and what the answers look like."""
+
+    train: Rows
+    validation: Rows
+    answers: ClassificationAnswers | RegressionAnswers
+    """The network's."""
+    primary: str
+    """The metric that chooses."""
+    category_sizes: dict[str, int]
+    """Known categories of each column of `Rows.columns` that holds codes."""
+    code_sizes: tuple[int, ...] = ()
+    """Codes of each column of `Rows.inputs["codes"]`."""
+    seed: int = 0
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are; 0 in regression."""
+        return len(self.answers.labels) if isinstance(self.answers, ClassificationAnswers) else 0
+
+    def loss(self, predicted: Floats) -> float:
+        """The primary metric on the validation rows, signed so that less is better; infinite where it is undefined."""
+        weights = metrics.unweighted(len(self.validation))
+        truth = self.validation.targets
+        if isinstance(self.answers, RegressionAnswers):
+            figures = metrics.regression_metrics(truth, predicted, weights)
+        else:
+            chosen = np.argmax(predicted, axis=1)
+            figures = metrics.classification_metrics(truth, chosen, predicted, self.answers.positive, weights)
+        value = float(figures[self.primary][0])
+        if not np.isfinite(value):
+            return np.inf
+        return -value if METRICS[self.primary].higher_is_better else value

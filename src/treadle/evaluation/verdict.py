@@ -1,0 +1,104 @@
+"""One sentence: is the network worth it?
+
+The rule, on the test rows and the primary metric (`terms.primary_metric`):
+
+1. *No signal*: neither the network nor any opponent beats the trivial one, that is, no paired interval of the
+   difference lies on the better side of zero. Many candidates get as many chances to beat it by luck, so here each
+   interval is widened to 1 - (1 - confidence) / candidates (Bonferroni).
+2. Otherwise the network is held against its strongest opponent, the one with the best figure:
+   *worth it* if the paired interval of the difference lies on the network's side of zero,
+   *not worth it* if it lies on the other side,
+   *no difference* that this test set can see if it holds zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from treadle.evaluation.terms import METRICS, OPPONENTS, change, figure
+
+Outcome = Literal["worth_it", "no_difference", "not_worth_it", "no_signal"]
+
+SIMPLE = ("logistic_regression", "ridge")
+"""Opponents worth naming where they do as well, since a person can read them."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The network beside one opponent, on the same resamples."""
+
+    figure: float
+    """The opponent's primary metric."""
+    difference: float
+    """The network's less the opponent's."""
+    low: float
+    high: float
+    """Interval of the difference."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the verdict rests on."""
+
+    primary: str
+    network: float
+    """The network's primary metric."""
+    comparisons: dict[str, Comparison]
+    trivial: str
+    trivial_figure: float
+    signal: bool
+    """Whether anything beats the trivial opponent."""
+    confidence: float
+
+
+def judge(standing: Standing) -> tuple[Outcome, str]:
+    """What has come out, and the sentence that says so."""
+    title = METRICS[standing.primary].title
+    trivial = OPPONENTS[standing.trivial]
+    if not standing.signal:
+        value = figure(standing.primary, standing.trivial_figure)
+        return "no_signal", f"no signal: nothing beats {trivial} ({title} {value})"
+    rival, beside = _strongest(standing)
+    network, other = figure(standing.primary, standing.network), figure(standing.primary, beside.figure)
+    if _better(standing, beside):
+        gain = _interval(standing, beside)
+        return "worth_it", f"worth it: {title} {network} beats {OPPONENTS[rival]} by {gain}"
+    if _worse(standing, beside):
+        loss = _interval(standing, beside)
+        return "not_worth_it", f"not worth it: {OPPONENTS[rival]} ({title} {other}) is better than {network} by {loss}"
+    sentence = (
+        f"no difference that this test set can see between the network ({title} {network}) and "
+        f"{OPPONENTS[rival]} ({other}): {_interval(standing, beside, signed=True)}"
+    )
+    for simple in SIMPLE:
+        if simple != rival and simple in standing.comparisons and not _better(standing, standing.comparisons[simple]):
+            sentence += f"; {OPPONENTS[simple]} does as well and is simpler"
+    return "no_difference", sentence
+
+
+def _strongest(standing: Standing) -> tuple[str, Comparison]:
+    sign = 1 if METRICS[standing.primary].higher_is_better else -1
+    name = max(standing.comparisons, key=lambda name: sign * standing.comparisons[name].figure)
+    return name, standing.comparisons[name]
+
+
+def _better(standing: Standing, beside: Comparison) -> bool:
+    return beside.low > 0 if METRICS[standing.primary].higher_is_better else beside.high < 0
+
+
+def _worse(standing: Standing, beside: Comparison) -> bool:
+    return beside.high < 0 if METRICS[standing.primary].higher_is_better else beside.low > 0
+
+
+def _interval(standing: Standing, beside: Comparison, *, signed: bool = False) -> str:
+    """The difference and its interval: as a gain or loss, without sign, or signed with plus for the better network."""
+    higher = METRICS[standing.primary].higher_is_better
+    ends = (beside.difference, beside.low, beside.high) if higher else (-beside.difference, -beside.high, -beside.low)
+    if not signed and ends[0] < 0:
+        ends = (-ends[0], -ends[2], -ends[1])
+    difference, low, high = (change(standing.primary, end, standing.network) for end in ends)
+    share = f"{100 * standing.confidence:g} % interval {low} to {high}"
+    if not signed:
+        return f"{difference} ({share})"
+    return f"{difference if ends[0] < 0 else '+' + difference} for the network ({share})"
