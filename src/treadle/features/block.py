@@ -61,8 +61,9 @@ def mean_and_scale(values: Floats) -> tuple[Floats, Floats]:
     mean = np.nansum(relative, axis=1) / counts
     variance = np.nansum((relative - mean[:, None]) ** 2, axis=1) / counts
     rounding = np.finfo(np.float64).eps * counts
-    constant = variance <= rounding * variance + (rounding * mean) ** 2
-    return mean * unit, np.where(constant, 1.0, np.sqrt(variance) * unit)
+    scale = np.sqrt(variance) * unit
+    constant = (variance <= rounding * variance + (rounding * mean) ** 2) | (scale == 0.0)
+    return mean * unit, np.where(constant, 1.0, scale)
 
 
 def standardise(values: Floats, mean: Floats, scale: Floats) -> Floats:

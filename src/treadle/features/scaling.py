@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 from typing import Literal, Protocol, Self
 
 import numpy as np
 
 from treadle.features.block import Arrays, Floats, limit, mean_and_scale, standardise
-from treadle.features.normal import normal_quantile
+from treadle.features.ranks import Ranks
 
 QUANTILES = 1000
 """Most quantiles kept of a column."""
 
 TAIL = 1e-7
 """Probability given to the smallest training value; 1 - TAIL to the largest: about 5.2 standard deviations out."""
-
-BLOCK = 8192
-"""Values transformed at a time, so that intermediate arrays stay in the cache."""
 
 
 class Scaling(Protocol):
@@ -91,18 +89,15 @@ class QuantileScaling:
         return cls(np.maximum.accumulate(np.array(quantiles), axis=1))
 
     @cached_property
-    def _ranks(self) -> tuple[_Ranks, ...]:
-        return tuple(_Ranks.of(quantiles) for quantiles in self.quantiles)
+    def _ranks(self) -> Ranks:
+        return Ranks.of(self.quantiles)
 
     def transform(self, values: Floats) -> Floats:
         """`values` as normal quantiles of their ranks, at most about 5.2 in size."""
-        probability = np.empty_like(values)
-        for column, ranks in enumerate(self._ranks):
-            ranks.write(values[column], probability[column])
-        flat = np.minimum(np.maximum(probability, TAIL), 1.0 - TAIL).ravel()
-        for start in range(0, len(flat), BLOCK):
-            flat[start : start + BLOCK] = normal_quantile(flat[start : start + BLOCK])
-        return flat.reshape(values.shape)
+        ranks = np.minimum(np.maximum(self._ranks.rank(values), TAIL), 1.0 - TAIL)
+        # One by one in C: for a single row ten times as fast as the same rational functions in NumPy.
+        quantiles = map(NormalDist().inv_cdf, ranks.ravel().tolist())
+        return np.fromiter(quantiles, np.float64, ranks.size).reshape(ranks.shape)
 
     def arrays(self) -> Arrays:
         """Quantiles, shape (columns, quantiles)."""
@@ -121,37 +116,3 @@ def restore_scaling(kind: str, arrays: Arrays) -> Scaling:
     if kind == "standard":
         return StandardScaling(arrays["mean"], arrays["scale"])
     return QuantileScaling(arrays["quantiles"]) if kind == "quantile" else NoScaling()
-
-
-@dataclass(frozen=True)
-class _Ranks:
-    """The share of training values below a value, for one column: linear between distinct quantiles (knots)."""
-
-    knots: Floats
-    """Distinct quantiles, rising, halved."""
-    at: Floats
-    """Share at a knot: the middle of the ranks of all quantiles equal to it, 0 at the first and 1 at the last."""
-    above: Floats
-    """Share just above a knot."""
-    width: Floats
-    """From a knot to the next, halved."""
-    rise: Floats
-    """Share gained from just above a knot to just below the next."""
-
-    @classmethod
-    def of(cls, quantiles: Floats) -> _Ranks:
-        knots, first, counts = np.unique(quantiles / 2.0, return_index=True, return_counts=True)
-        ranks = np.linspace(0.0, 1.0, len(quantiles))
-        below, above = ranks[first], ranks[first + counts - 1]
-        at = (below + above) / 2.0
-        at[-1], at[0] = 1.0, 0.0
-        width = np.diff(knots, append=np.inf)
-        return cls(knots, at, above, width, np.append(below[1:] - above[:-1], 0.0))
-
-    def write(self, values: Floats, shares: Floats) -> None:
-        """Fill `shares` with the share of each of `values`, shape (rows,)."""
-        value = np.minimum(np.maximum(values / 2.0, self.knots[0]), self.knots[-1])
-        knot = self.knots.searchsorted(value, side="right") - 1
-        distance = value - self.knots[knot]
-        share = self.above[knot] + distance / self.width[knot] * self.rise[knot]
-        shares[:] = np.where(distance == 0.0, self.at[knot], share)
