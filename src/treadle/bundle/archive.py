@@ -37,7 +37,6 @@ class _Entry:
     """One member as the central directory lists it."""
 
     name: str
-    crc: int
     size: int
     start: int
     flags: int
@@ -114,15 +113,15 @@ def decode(data: bytes, where: str) -> dict[str, bytes]:
         BundleError: see `read_archive`.
     """
     body = _checked_body(data, where)
-    entries = _directory(body, where)
     members: dict[str, bytes] = {}
-    for entry in entries:
+    unread = len(body)
+    for entry in _directory(body, where):
         _refuse_foreign(entry, members, where)
+        unread -= entry.size
+        if unread < 0:
+            raise BundleError(f"{where}: refused: its members overlap; Treadle writes no such bundle")
         content_start = entry.start + _LOCAL.size + len(entry.name)
-        content = body[content_start : content_start + entry.size]
-        if zlib.crc32(content) != entry.crc:
-            raise BundleError(f"{where}: member {entry.name!r} does not match its checksum: the bundle was altered")
-        members[entry.name] = content
+        members[entry.name] = body[content_start : content_start + entry.size]
     if _encode_body(members) != body:
         raise BundleError(
             f"{where}: not in the form that Treadle writes: the zip was made or changed by another program"
@@ -158,9 +157,10 @@ def _directory(body: bytes, where: str) -> list[_Entry]:
         if body[place : place + 4] != b"PK\x01\x02" or place + _CENTRAL.size > len(body):
             raise strange
         fields = _CENTRAL.unpack_from(body, place)
-        flags, method, crc, stored, content, name_length, extra, note = fields[3], fields[4], *fields[7:13]
-        name = body[place + _CENTRAL.size :][:name_length].decode("utf-8", "replace")
-        entries.append(_Entry(name, crc, content, fields[16], flags, method, stored, fields[15]))
+        flags, method, stored, length, name_length, extra, note = fields[3], fields[4], *fields[8:13]
+        name_start = place + _CENTRAL.size
+        name = body[name_start : name_start + name_length].decode("utf-8", "replace")
+        entries.append(_Entry(name, length, fields[16], flags, method, stored, fields[15]))
         place += _CENTRAL.size + name_length + extra + note
     return entries
 

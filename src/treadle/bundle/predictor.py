@@ -125,7 +125,7 @@ class Predictor:
             columns = {name: column[good] for name, column in columns.items()}
         outputs = self.outputs(columns)
         if not np.isfinite(outputs).all():
-            sound: NDArray[np.bool_] = np.isfinite(outputs).all(axis=1)
+            sound = np.asarray(np.isfinite(outputs).all(axis=1))
             unanswered = table.numbers[good][~sound]
             faults += tuple(Fault(int(row), "", "", _NOT_FINITE) for row in unanswered)
             if on_bad_row == "fail":
