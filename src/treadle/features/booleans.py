@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from treadle.data.contract import Field
 from treadle.features.block import Arrays, Columns, missing_name, stack
-
-if TYPE_CHECKING:
-    from treadle.data.contract import Field
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from treadle.data.contract import Field
 from treadle.features.block import Arrays, Columns, missing_name
-
-if TYPE_CHECKING:
-    from treadle.data.contract import Field
 
 # A checked column's codes are -1 for missing, 0 to n - 1 for the contract's n categories, and n for unseen: shifted by
 # one they look up a table of n + 2 places.
@@ -117,8 +115,8 @@ class Codes:
 
     def transform(self, columns: Columns) -> NDArray[np.int32]:
         """Codes of every row, shape (rows, columns)."""
-        codes: NDArray[np.int32] = self.code[(_codes(columns, self.columns) + self.zero[:, None]).T]
-        return codes
+        codes = self.code[_codes(columns, self.columns) + self.zero[:, None]]
+        return np.ascontiguousarray(codes.T)
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
         """What `restore` needs."""

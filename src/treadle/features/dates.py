@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from treadle.data.contract import Field
 from treadle.features.block import Arrays, Columns, Floats, mean_and_scale, missing_name, stack, standardise
-
-if TYPE_CHECKING:
-    from treadle.data.contract import Field
 
 YEAR = 365.2425
 """Days of the mean Gregorian year."""

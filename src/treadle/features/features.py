@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from treadle.data.contract import Contract, Field
 from treadle.errors import BundleError
 from treadle.features.block import Arrays, Block, Columns
 from treadle.features.booleans import Booleans
@@ -17,9 +18,6 @@ from treadle.features.categories import Codes, OneHot
 from treadle.features.dates import Dates
 from treadle.features.numbers import Numbers
 from treadle.recipe import FeaturesRecipe, Kind
-
-if TYPE_CHECKING:
-    from treadle.data.contract import Contract, Field
 
 
 @dataclass(frozen=True)

@@ -69,12 +69,12 @@ class NeighbourImputation:
         """Mean of `column` over each row's neighbours, shape (rows,)."""
         donors = ~np.isnan(self.kept[column])
         values = self.kept[column, donors]
-        if not len(values):
-            return np.broadcast_to(self.mean[column], len(distances))
-        distances = np.ascontiguousarray(distances[:, donors])
-        last = min(self.neighbours, len(values)) - 1
-        farthest = np.partition(distances, last, axis=1)[:, last]
-        near = (distances <= farthest[:, None]) & np.isfinite(distances)
-        counts = np.sum(near, axis=1)
-        means = np.sum(np.where(near, values, 0.0), axis=1) / np.maximum(counts, 1)
-        return np.where(counts > 0, means, self.mean[column])
+        means = np.full(len(distances), self.mean[column])
+        if len(values):
+            distances = np.ascontiguousarray(distances[:, donors])
+            last = min(self.neighbours, len(values)) - 1
+            farthest = np.partition(distances, last, axis=1)[:, last]
+            near = (distances <= farthest[:, None]) & np.isfinite(distances)
+            counts = np.sum(near, axis=1)
+            np.divide(np.sum(np.where(near, values, 0.0), axis=1), counts, out=means, where=counts > 0)
+        return means

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from treadle.data.contract import Field
 from treadle.features.block import Arrays, Columns, Floats, missing_name, stack
 from treadle.features.imputation import NeighbourImputation
 from treadle.features.scaling import Scaling, fit_scaling, restore_scaling
 from treadle.recipe import FeaturesRecipe
-
-if TYPE_CHECKING:
-    from treadle.data.contract import Field
 
 
 @dataclass(frozen=True)
