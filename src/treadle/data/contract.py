@@ -1,0 +1,327 @@
+"""The contract: what the training rows looked like, and the check that every later row keeps it.
+
+It is learnt once from the training rows (`infer.learn`), written into the bundle, and checked in one pass over the
+columns wherever rows come in, so that training and serving cannot read a cell in two ways.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from treadle.data import cells as reading
+from treadle.data.cells import Bad, Missing, missing_cells
+from treadle.data.table import Column, Table
+from treadle.errors import ContractError, did_you_mean
+from treadle.recipe import MISSING, Kind
+
+_ABSENT = "is missing, and no training row lacked it"
+_SHOWN = 40
+_LISTED = 10
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A cell that breaks the contract."""
+
+    row: int
+    """Number of the row in its source, from 1 without the header."""
+    column: str
+    value: str
+    reason: str
+
+    def __str__(self) -> str:
+        shown = self.value if len(self.value) <= _SHOWN else self.value[:_SHOWN] + "..."
+        return f"row {self.row}, column {self.column!r}: {shown!r} {self.reason}"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Rows that were read by the contract."""
+
+    columns: dict[str, NDArray[Any]]
+    """By field, shape (rows,): float64 with NaN for missing (numbers, booleans, days since 1970-01-01), or the int32
+    code of a category: -1 missing, the number of categories for one that training did not see."""
+    good: NDArray[np.bool_]
+    """Shape (rows,): rows without a fault."""
+    faults: tuple[Fault, ...]
+    notices: tuple[str, ...]
+    """What is worth a look but no fault: unseen categories, numbers out of the range of training."""
+
+    def require_good(self, source: str) -> None:
+        """Refuse the rows if one of them has a fault.
+
+        Raises:
+            ContractError: naming the first faults by row and column.
+        """
+        if self.faults:
+            listed = "\n".join(f"  {fault}" for fault in self.faults[:_LISTED])
+            more = f"\n  and {len(self.faults) - _LISTED:,} more" if len(self.faults) > _LISTED else ""
+            broken = int((~self.good).sum())
+            raise ContractError(f"{source}: {broken:,} of {len(self.good):,} rows cannot be read:\n{listed}{more}")
+
+
+class Field(BaseModel):
+    """One column of the contract."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str
+    kind: Kind
+    role: str = "feature"
+    """`feature` or `target`."""
+    nullable: bool = False
+    """Whether a training row lacked it."""
+    integer: bool = False
+    """Whether all numbers seen were whole."""
+    minimum: float | None = None
+    """Smallest value seen (dates: days since 1970-01-01)."""
+    maximum: float | None = None
+    categories: tuple[str, ...] = ()
+    """Canonical texts, sorted (by value when they are numbers)."""
+    numeric_categories: bool = False
+    """Whether the categories are numbers, and answers in JSON give numbers."""
+    typical: float | str | None = None
+    """Median, or most frequent value: what a screen shows first."""
+
+    @cached_property
+    def codes(self) -> dict[str, int]:
+        """Code of every category by its canonical text."""
+        return {text: code for code, text in enumerate(self.categories)}
+
+    @cached_property
+    def values(self) -> tuple[str | int | float | bool, ...]:
+        """The categories as JSON values: numbers or booleans where they are, else text."""
+        if self.numeric_categories:
+            return tuple(int(text) if text.lstrip("-").isdigit() else float(text) for text in self.categories)
+        if self.categories == ("false", "true"):
+            return (False, True)
+        return self.categories
+
+    def describe(self) -> str:
+        """What was seen, in a few words: `18 to 92, whole, typically 37`."""
+        if self.kind == "category":
+            shown = ", ".join(self.categories[:_LISTED])
+            more = f" and {len(self.categories) - _LISTED:,} more" if len(self.categories) > _LISTED else ""
+            seen = f"{shown}{more}"
+        elif self.kind == "boolean":
+            seen = "true or false"
+        else:
+            seen = f"{self.show(self.minimum)} to {self.show(self.maximum)}, typically {self.show(self.typical)}"
+        return f"{seen}, may be missing" if self.nullable else seen
+
+    def show(self, value: float | str | None) -> str:
+        """A value of this field as a person writes it: `37`, `2024-05-31`, `France`, `true`."""
+        if value is None or isinstance(value, str):
+            return value or "missing"
+        if self.kind == "boolean":
+            return "true" if value else "false"
+        if self.kind == "date":
+            moment = np.datetime64(round(value * 86400), "s")
+            return str(moment.astype("datetime64[D]") if value == math.floor(value) else moment)
+        return f"{value:.0f}" if value.is_integer() else f"{value:.6g}"
+
+
+class Contract(BaseModel):
+    """The columns a network was trained on, in order, the target last."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fields: tuple[Field, ...]
+    missing: tuple[str, ...] = MISSING
+
+    @cached_property
+    def features(self) -> tuple[Field, ...]:
+        return tuple(field for field in self.fields if field.role == "feature")
+
+    @cached_property
+    def target(self) -> Field:
+        return next(field for field in self.fields if field.role == "target")
+
+    @cached_property
+    def missing_cells(self) -> Missing:
+        return missing_cells(self.missing)
+
+    def check(self, table: Table, *, with_target: bool = False) -> Checked:
+        """Read the columns of the contract; their order and other columns do not matter.
+
+        Raises:
+            ContractError: a column of the contract is not in the table.
+        """
+        fields = self.fields if with_target else self.features
+        self._require_columns(fields, table)
+        read = _read_few if len(table) <= reading.FEW else _read_many
+        columns: dict[str, NDArray[Any]] = {}
+        faults: list[Fault] = []
+        notices: list[str] = []
+        good = np.ones(len(table), np.bool_)
+        for field in fields:
+            cells = table.columns[field.name]
+            columns[field.name], bad, odd = read(field, cells, self.missing_cells)
+            for index, reason in bad:
+                faults.append(Fault(int(table.numbers[index]), field.name, _text(cells[index]), reason))
+                good[index] = False
+            if odd:
+                notices.append(_notice(field, table, cells, odd))
+        faults.sort(key=lambda fault: fault.row)
+        return Checked(columns, good, tuple(faults), tuple(notices))
+
+    def _require_columns(self, fields: tuple[Field, ...], table: Table) -> None:
+        absent = [field.name for field in fields if field.name not in table.columns]
+        if absent:
+            named = ", ".join(repr(name) for name in absent)
+            hint = did_you_mean(absent[0], table.columns)
+            raise ContractError(f"{table.source}: no column {named}{hint}")
+
+    def describe(self) -> str:
+        """The fields as aligned lines: name, kind, and what was seen."""
+        width = max(len(field.name) for field in self.fields)
+        lines = []
+        for field in self.fields:
+            target = " (target)" if field.role == "target" else ""
+            lines.append(f"{field.name:<{width}}  {field.kind:<8}  {field.describe()}{target}")
+        return "\n".join(lines)
+
+    def json_schema_of_row(self) -> dict[str, Any]:
+        """JSON Schema (2020-12) of one row of features, as a request holds it."""
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "type": "object",
+            "properties": {field.name: _json_schema(field) for field in self.features},
+            "required": [field.name for field in self.features],
+        }
+
+
+Read = tuple[NDArray[Any], Bad, list[int]]
+"""Values, unreadable cells, and indices of cells that training never saw the like of."""
+
+
+def _read_few(field: Field, cells: Column, missing: Missing) -> Read:
+    odd: list[int] = []
+    bad: Bad = []
+    values: list[float] = []
+    for index, cell in enumerate(cells.tolist() if cells.dtype.kind != "M" else cells):
+        value = math.nan
+        try:
+            value, seen = _read_one(field, cell, missing)
+            if not seen:
+                odd.append(index)
+        except ValueError as error:
+            bad.append((index, str(error)))
+        values.append(value)
+    if field.kind != "category":
+        return np.array(values), bad, odd
+    return np.array([-1 if value != value else value for value in values], np.int32), bad, odd
+
+
+def _read_one(field: Field, cell: object, missing: Missing) -> tuple[float, bool]:
+    """The value or code of a cell, and whether training saw the like of it."""
+    if reading.is_missing(cell, missing):
+        if not field.nullable:
+            raise ValueError(_ABSENT)
+        return math.nan, True
+    if field.kind == "category":
+        code = field.codes.get(reading.canonical_text(cell))
+        if code is not None:
+            return code, True
+        if field.role == "target":
+            raise ValueError(_unknown_class(field))
+        return len(field.categories), False
+    value = reading.read_cell(field.kind, cell, missing)
+    if field.kind == "boolean" or field.minimum is None or field.maximum is None:
+        return value, True
+    return value, field.minimum <= value <= field.maximum
+
+
+def _read_many(field: Field, cells: Column, missing: Missing) -> Read:
+    bad: Bad = []
+    values: NDArray[Any]
+    if field.kind == "category":
+        try:
+            values = _codes(field, cells, missing)
+        except ValueError:
+            return _read_few(field, cells, missing)
+        absent = values == -1
+        strange = values == len(field.categories)
+    else:
+        values, bad = reading.read_column(field.kind, cells, missing)
+        absent = np.isnan(values)
+        # NaN is neither below nor above.
+        strange = (values < field.minimum) | (values > field.maximum) if field.minimum is not None else ~absent & absent
+    absent[[index for index, _ in bad]] = False
+    if not field.nullable:
+        bad += [(index, _ABSENT) for index in np.flatnonzero(absent).tolist()]
+    odd: list[int] = np.flatnonzero(strange).tolist()
+    if field.kind == "category" and field.role == "target":
+        bad += [(index, _unknown_class(field)) for index in odd]
+        values[odd] = -1
+        odd = []
+    return values, sorted(bad), odd
+
+
+def _codes(field: Field, cells: Column, missing: Missing) -> NDArray[np.int32]:
+    """Codes of a column.
+
+    Raises:
+        ValueError: a cell is a list, an object or bytes.
+    """
+    if cells.dtype == object and set(map(type, cells)) <= {str, type(None)}:
+        codes: dict[str | None, int] = {**field.codes, **dict.fromkeys(missing, -1)}
+        known = np.fromiter(map(codes.get, cells, repeat(-2)), np.int32, len(cells))
+        if not (known == -2).any():
+            return known
+    texts, rows = reading.distinct_texts(cells, missing)
+    unseen = len(field.categories)
+    by_text = np.array([*(field.codes.get(text, unseen) for text in texts), -1], np.int32)
+    return by_text[rows]
+
+
+def _unknown_class(field: Field) -> str:
+    return f"is none of the classes that training saw: {', '.join(field.categories[:_LISTED])}"
+
+
+def _text(cell: object) -> str:
+    return "" if cell is None else str(cell)
+
+
+def _notice(field: Field, table: Table, cells: Column, odd: list[int]) -> str:
+    example = f"{_text(cells[odd[0]])[:_SHOWN]!r} in row {table.numbers[odd[0]]}"
+    count = f"{len(odd):,} {'cell' if len(odd) == 1 else 'cells'}"
+    if field.kind == "category":
+        return f"{field.name}: {count} of a category that training did not see, such as {example}"
+    seen = f"{field.show(field.minimum)} to {field.show(field.maximum)}"
+    return f"{field.name}: {count} outside the {seen} of training, such as {example}"
+
+
+def _json_schema(field: Field) -> dict[str, Any]:
+    types: dict[Kind, list[str]] = {
+        "number": ["number"],
+        "category": ["number", "string"] if field.numeric_categories else ["string"],
+        "boolean": ["boolean", "integer"],
+        "date": ["string"],
+    }
+    schema: dict[str, Any] = {"type": types[field.kind] + (["null"] if field.nullable else [])}
+    if field.kind == "boolean":
+        schema |= {"minimum": 0, "maximum": 1}
+    schema["description"] = f"{field.kind}: {field.describe()}"
+    if field.kind == "category":
+        schema["examples"] = list(field.values[:_LISTED])
+    elif field.typical is not None:
+        schema["examples"] = [_json_value(field)]
+    return schema
+
+
+def _json_value(field: Field) -> str | float | bool:
+    if field.kind == "boolean":
+        return bool(field.typical)
+    if field.kind == "date" or isinstance(field.typical, str):
+        return field.show(field.typical)
+    assert field.typical is not None
+    return int(field.typical) if field.integer else field.typical

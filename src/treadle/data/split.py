@@ -1,0 +1,213 @@
+"""Three sets that share no group of rows, and a measure of what leaks between them all the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from treadle.data.cells import Missing, distinct_values, missing_cells
+from treadle.data.infer import Task, feature_names, infer_task, require_columns
+from treadle.data.table import Table
+from treadle.errors import DataError, did_you_mean
+from treadle.recipe import DataRecipe
+
+Rows = NDArray[np.int64]
+
+_TRAIN, _VALIDATION, _TEST = range(3)
+_SETS = ("training", "validation", "test")
+
+
+class Leakage(BaseModel):
+    """How many rows repeat, and what of the test set was seen in training."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    rows: int
+    distinct_rows: int
+    """Rows that differ in at least one feature."""
+    contradictory_rows: int
+    """Rows whose features stand in the table with more than one target."""
+    contradictory_distinct_rows: int
+    """The same, each set of equal rows counted once."""
+    ceiling: float | None
+    """Best accuracy that any function of the features can have on the table; None for regression."""
+    test_rows_seen: int
+    """Test rows whose features stand in training too."""
+    share: float
+    """`test_rows_seen` as a share of the test rows."""
+    group: str | None
+    """What kept rows together: `distinct`, a column, or nothing."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices of the rows of each set, ascending."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+    leakage: Leakage
+
+
+def split(table: Table, recipe: DataRecipe, task: Task | None) -> Split:
+    """Part a table in training, validation and test rows, by seed, keeping groups together and classes in proportion.
+
+    The shares are exact within rounding as far as the sizes of the groups allow. Rows of equal features that carry
+    several labels count to the most frequent one when classes are kept in proportion.
+
+    Raises:
+        DataError: an unknown column in the recipe, a set left without rows, or a class that training would not see.
+    """
+    require_columns(table, recipe)
+    task = task or infer_task(table, recipe)
+    missing = missing_cells(recipe.missing)
+    features = _equal_rows(table, feature_names(table, recipe), missing)
+    labels = _distinct(table, recipe.target, missing)
+    groups = _groups(table, recipe, features, missing)
+    stratify = task == "classification" and recipe.split.stratify
+    strata = _majority(groups, labels) + 1 if stratify else np.zeros(groups.max(initial=-1) + 1, np.int64)
+    shares = np.array([0.0, recipe.split.validation, recipe.split.test])
+    placed = _assign(groups, strata, shares, recipe.split.seed)[groups]
+    _require_sets(placed, labels if task == "classification" else None, table, groups)
+    rows = [np.flatnonzero(placed == part) for part in (_TRAIN, _VALIDATION, _TEST)]
+    leakage = _measure(features, labels, rows, task, recipe.split.group)
+    return Split(rows[_TRAIN], rows[_VALIDATION], rows[_TEST], leakage)
+
+
+def _distinct(table: Table, name: str, missing: Missing) -> Rows:
+    try:
+        return distinct_values(table.columns[name], missing)
+    except ValueError as error:
+        raise DataError(f"{table.source}: column {name!r}: a cell {error}; leave the column out by data.drop") from None
+
+
+def _equal_rows(table: Table, names: list[str], missing: Missing) -> Rows:
+    """Index of the set of rows equal in these columns, numbered by first appearance, shape (rows,)."""
+    groups = np.zeros(len(table), np.int64)
+    for name in names:
+        values = _distinct(table, name, missing) + 1
+        groups = _renumber(groups * (values.max(initial=0) + 1) + values)
+        if groups.max(initial=0) + 1 == len(table):
+            break
+    return groups
+
+
+def _renumber(keys: Rows) -> Rows:
+    """The same partition with groups numbered 0, 1, ... by first appearance."""
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    place = np.empty(len(first), np.int64)
+    place[np.argsort(first)] = np.arange(len(first))
+    return place[inverse.reshape(-1)]
+
+
+def _groups(table: Table, recipe: DataRecipe, features: Rows, missing: Missing) -> Rows:
+    group = recipe.split.group
+    if group is None:
+        return np.arange(len(table))
+    if group == "distinct":
+        return features
+    if group not in table.columns:
+        hint = did_you_mean(group, ["distinct", *table.columns])
+        raise DataError(f"{table.source}: data.split.group: no column {group!r}{hint}")
+    values = _distinct(table, group, missing)
+    # Rows without a value have nothing in common: each is a group of its own.
+    return _renumber(np.where(values < 0, values.max(initial=0) + 1 + np.arange(len(table)), values))
+
+
+def _majority(groups: Rows, labels: Rows) -> Rows:
+    """The most frequent label of every group, shape (groups,)."""
+    pairs, counts = np.unique(np.stack([groups, labels]), axis=1, return_counts=True)
+    order = np.lexsort((pairs[1], -counts, pairs[0]))
+    first = np.unique(pairs[0][order], return_index=True)[1]
+    return np.asarray(pairs[1][order][first], np.int64)
+
+
+def _assign(groups: Rows, strata: Rows, shares: NDArray[np.float64], seed: int) -> Rows:
+    """The set of every group, shape (groups,).
+
+    Strata are filled from the smallest to the largest, and what one has too much or too little of passes on to the
+    next, so that the totals come out right.
+    """
+    sizes = np.bincount(groups, minlength=len(strata))
+    # Raw bits of a bit generator stay the same in every version of NumPy; its permutations may not.
+    draws = np.random.PCG64(seed).random_raw((2, len(strata))).astype(np.float64) / 2.0**64
+    placed = np.full(len(strata), _TRAIN, np.int64)
+    carried = np.zeros(3)
+    for stratum in np.argsort(np.bincount(strata, weights=sizes), kind="stable"):
+        members = np.flatnonzero(strata == stratum)
+        if len(members) == 0:
+            continue
+        wanted = shares * sizes[members].sum() + carried
+        placed[members] = _fill(sizes[members], draws[:, members], _room(wanted, int(sizes[members].sum())))
+        carried = wanted - np.bincount(placed[members], weights=sizes[members], minlength=3)
+    return placed
+
+
+def _room(wanted: NDArray[np.float64], rows: int) -> Rows:
+    """Whole rows for every set, at least one of them for training."""
+    room = np.maximum(np.floor(wanted + 0.5), 0.0).astype(np.int64)
+    while room[_VALIDATION] + room[_TEST] > rows - 1:
+        room[_TEST if room[_TEST] > room[_VALIDATION] else _VALIDATION] -= 1
+    room[_TRAIN] = rows - room[_VALIDATION] - room[_TEST]
+    return room
+
+
+def _fill(sizes: Rows, draws: NDArray[np.float64], room: Rows) -> Rows:
+    """Place groups of several rows, the largest first, by chance in proportion to the room left; then single rows."""
+    placed = np.empty(len(sizes), np.int64)
+    left = room.astype(np.float64)
+    order = np.lexsort((draws[0], -sizes))
+    several = order[: int((sizes > 1).sum())]
+    for group in several:
+        fits = np.where(left >= sizes[group], left, 0.0)
+        if fits.any():
+            chosen = int(np.searchsorted(np.cumsum(fits), draws[1, group] * fits.sum(), side="right"))
+        else:
+            chosen = int(np.argmax(left))
+        placed[group] = chosen
+        left[chosen] -= sizes[group]
+    singles = order[len(several) :]
+    bounds = np.cumsum(np.maximum(left, 0.0)).astype(np.int64)
+    placed[singles] = np.searchsorted(bounds, np.arange(len(singles)), side="right")
+    return placed
+
+
+def _require_sets(placed: Rows, labels: Rows | None, table: Table, groups: Rows) -> None:
+    for part, name in enumerate(_SETS):
+        if not (placed == part).any():
+            raise DataError(
+                f"{table.source}: no row is left for {name}: {len(table):,} rows in {groups.max(initial=-1) + 1:,} groups"
+                " that must stay together; bring more rows, or change data.split"
+            )
+    if labels is None:
+        return
+    unseen = np.setdiff1d(labels[labels >= 0], labels[placed == _TRAIN])
+    if len(unseen):
+        row = int(np.flatnonzero(labels == unseen[0])[0])
+        raise DataError(
+            f"{table.source}: training would see no row of a class (that of row {table.numbers[row]});"
+            " bring more rows of it, or change data.split"
+        )
+
+
+def _measure(features: Rows, labels: Rows, rows: list[Rows], task: Task, group: str | None) -> Leakage:
+    pairs, counts = np.unique(np.stack([features, labels])[:, labels >= 0], axis=1, return_counts=True)
+    variants = np.bincount(pairs[0])
+    best = np.zeros(len(variants))
+    np.maximum.at(best, pairs[0], counts)
+    contradictory = np.flatnonzero(variants > 1)
+    labelled = int((labels >= 0).sum())
+    seen = int(np.isin(features[rows[_TEST]], features[rows[_TRAIN]]).sum())
+    return Leakage(
+        rows=len(features),
+        distinct_rows=int(features.max(initial=-1)) + 1,
+        contradictory_rows=int(np.isin(features[labels >= 0], contradictory).sum()),
+        contradictory_distinct_rows=len(contradictory),
+        ceiling=best.sum() / labelled if task == "classification" and labelled else None,
+        test_rows_seen=seen,
+        share=seen / len(rows[_TEST]),
+        group=group,
+    )
