@@ -1,0 +1,150 @@
+"""The network for rows of a table: embeddings side by side, hidden blocks, an output layer."""
+
+from __future__ import annotations
+
+from typing import Protocol, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+from numpy.typing import NDArray
+
+from treadle.bundle.graph import Graph
+from treadle.nn.block import Block
+from treadle.nn.categories import CategoryEmbedding
+from treadle.nn.ensemble import EnsembleOutput
+from treadle.nn.linear import Linear
+from treadle.nn.numbers import PeriodicEmbedding, PiecewiseEmbedding
+from treadle.recipe import ModelRecipe
+
+Inputs = dict[str, Array]
+"""What the features made of a batch: `numbers` float32 (rows, numbers), `codes` int32 (rows, categories)."""
+
+
+class Network(Protocol):
+    """What a task and the training loop need of a network."""
+
+    @property
+    def members(self) -> int:
+        """Networks in the ensemble; raw outputs have an axis for them where there are several."""
+        ...
+
+    def __call__(self, inputs: Inputs) -> Float[Array, "rows *outputs"]:
+        """Raw outputs for a batch, as when it answers."""
+        ...
+
+    def learn(
+        self, inputs: Inputs, present: Float[Array, " rows"], key: PRNGKeyArray
+    ) -> tuple[Float[Array, "rows *outputs"], Self]:
+        """Raw outputs for a training batch, and the network with its running statistics moved.
+
+        `present` is 1 for rows of the batch and 0 for those that only fill it up; `key` decides what drops out.
+        """
+        ...
+
+    def write(self, graph: Graph) -> str:
+        """Write this network, as when it answers, into `graph`; returns the name of the raw outputs."""
+        ...
+
+
+class TableNetwork(eqx.Module):
+    """A multilayer perceptron over embedded columns; with members, an ensemble that shares nearly all weights."""
+
+    numbers: PiecewiseEmbedding | PeriodicEmbedding | None
+    categories: CategoryEmbedding | None
+    blocks: tuple[Block, ...]
+    output: Linear | EnsembleOutput
+    number_columns: int = eqx.field(static=True)
+    category_columns: int = eqx.field(static=True)
+
+    @property
+    def members(self) -> int:
+        """Networks in the ensemble; 1 for a plain network."""
+        return len(self.output.bias) if isinstance(self.output, EnsembleOutput) else 1
+
+    def __call__(self, inputs: Inputs) -> Float[Array, "rows *outputs"]:
+        """Raw outputs, shape (rows, outputs), or (rows, members, outputs) of an ensemble."""
+        x = self._embed(inputs)
+        for block in self.blocks:
+            x = block(x)
+        return self.output(x)
+
+    def learn(
+        self, inputs: Inputs, present: Float[Array, " rows"], key: PRNGKeyArray
+    ) -> tuple[Float[Array, "rows *outputs"], TableNetwork]:
+        """Raw outputs for a training batch, and this network with its running statistics moved."""
+        x = self._embed(inputs)
+        moved = []
+        for block, block_key in zip(self.blocks, jax.random.split(key, len(self.blocks)), strict=True):
+            x, moved_block = block.learn(x, present, block_key)
+            moved.append(moved_block)
+        return self.output(x), eqx.tree_at(lambda network: network.blocks, self, tuple(moved))
+
+    def _embed(self, inputs: Inputs) -> Float[Array, "rows *width"]:
+        columns = []
+        if self.number_columns:
+            columns.append(self.numbers(inputs["numbers"]) if self.numbers else inputs["numbers"])
+        if self.categories:
+            columns.append(self.categories(inputs["codes"]))
+        x = jnp.concatenate(columns, axis=1)
+        return x[:, None, :] if self.members > 1 else x
+
+    def write(self, graph: Graph) -> str:
+        """Write this network into `graph`; returns the name of its raw outputs, shaped as those of a call."""
+        columns = []
+        if self.number_columns:
+            x = graph.input("numbers", np.float32, ["rows", self.number_columns])
+            columns.append(self.numbers.write(graph, x, "numbers") if self.numbers else x)
+        if self.categories:
+            x = graph.input("codes", np.int32, ["rows", self.category_columns])
+            columns.append(self.categories.write(graph, x, "categories"))
+        x = graph.add("Concat", columns, {"axis": 1}) if len(columns) > 1 else columns[0]
+        if self.members > 1:
+            x = graph.add("Unsqueeze", [x, graph.constant(np.array([1]), "member_axis")])
+        for index, block in enumerate(self.blocks):
+            x = block.write(graph, x, f"blocks.{index}")
+        return self.output.write(graph, x, "output")
+
+
+def build_table_network(
+    recipe: ModelRecipe,
+    *,
+    number_columns: int,
+    cardinalities: tuple[int, ...],
+    outputs: int,
+    train_numbers: NDArray[np.float32] | None,
+    rng: np.random.Generator,
+) -> TableNetwork:
+    """An untrained network as the recipe says.
+
+    Args:
+        recipe: the recipe's section `model`.
+        number_columns: columns of the input `numbers`.
+        cardinalities: categories of each column of the input `codes`, the last of each for what is not known.
+        outputs: raw outputs of the task.
+        train_numbers: the input `numbers` of the training rows, shape (rows, number_columns), whose quantiles bound
+            the pieces of `numbers: piecewise`; not read otherwise.
+        rng: what the initial weights are drawn from.
+    """
+    numbers: PiecewiseEmbedding | PeriodicEmbedding | None = None
+    width = number_columns
+    if number_columns and recipe.numbers == "piecewise":
+        if train_numbers is None:
+            raise ValueError("numbers: piecewise needs the training rows' numbers")
+        numbers = PiecewiseEmbedding(train_numbers, recipe.pieces, recipe.number_width, rng)
+        width = number_columns * recipe.number_width
+    elif number_columns and recipe.numbers == "periodic":
+        numbers = PeriodicEmbedding(
+            number_columns, recipe.frequencies, recipe.frequency_scale, recipe.number_width, rng
+        )
+        width = number_columns * recipe.number_width
+    categories = CategoryEmbedding(cardinalities, recipe.category_width, rng) if cardinalities else None
+    width += len(cardinalities) * recipe.category_width
+    blocks = []
+    for index, hidden in enumerate(recipe.hidden):
+        blocks.append(Block(recipe, width, hidden, rng, first=index == 0))
+        width = hidden
+    output = EnsembleOutput(recipe.members, width, outputs, rng) if recipe.members > 1 else Linear(width, outputs, rng)
+    return TableNetwork(numbers, categories, tuple(blocks), output, number_columns, len(cardinalities))

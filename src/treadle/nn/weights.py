@@ -1,0 +1,118 @@
+"""A network's weights: taken apart for the optimiser, named for the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+from numpy.typing import NDArray
+
+from treadle.errors import BundleError
+
+N = TypeVar("N")
+
+
+class Untrained(eqx.Module):
+    """A part of a network whose arrays no optimiser and no weight decay may touch."""
+
+
+class Weights(NamedTuple):
+    """Everything about a network that training changes.
+
+    One long vector, because an optimiser then runs a handful of operations per step whatever the number of layers:
+    with a small network that is most of a step's time, and of the time to compile it.
+    """
+
+    trained: Float[Array, " weights"]
+    """What the optimiser updates."""
+    untrained: PyTree[Array]
+    """The arrays of `Untrained` parts, of which training moves the running statistics."""
+
+
+def take_apart(network: PyTree[Array]) -> Weights:
+    """The weights of a network; `assemble` is the inverse."""
+    trained = jax.tree.leaves(eqx.filter(network, _trained_leaves(network)))
+    # Joined on the host: JAX would first compile a program for these very shapes.
+    vector = np.concatenate([np.asarray(leaf).ravel() for leaf in trained])
+    return Weights(jnp.asarray(vector), untrained_arrays(network))
+
+
+def untrained_arrays(network: PyTree[Array]) -> PyTree[Array]:
+    """The arrays of the `Untrained` parts of a network."""
+    return eqx.filter(eqx.filter(network, _trained_leaves(network), inverse=True), eqx.is_array)
+
+
+def assemble(network: N) -> Callable[[Weights], N]:
+    """The function that puts weights back into a network of this structure, within a compiled program too."""
+    trained, rest = eqx.partition(network, _trained_leaves(network))
+    leaves, structure = jax.tree.flatten(trained)
+    shapes = [leaf.shape for leaf in leaves]
+    cuts = np.cumsum([leaf.size for leaf in leaves])[:-1]
+    static = eqx.filter(rest, eqx.is_array, inverse=True)
+
+    def put_together(weights: Weights) -> N:
+        # One split, not a slice for each: its gradient is one joining of the parts. NumPy splits without compiling.
+        split = np.split if isinstance(weights.trained, np.ndarray) else jnp.split
+        parts = split(weights.trained, cuts)
+        shaped = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        network: N = eqx.combine(jax.tree.unflatten(structure, shaped), weights.untrained, static)
+        return network
+
+    return put_together
+
+
+def decayed(network: PyTree[Array]) -> NDArray[np.float32]:
+    """1 where weight decay applies in the vector of `take_apart`, else 0; shape (weights,).
+
+    It applies to what multiplies inputs (fields called `weight`). Biases and scales set an origin and a unit, and
+    drawing them to zero draws the function elsewhere, not to something simpler (Goodfellow et al. 2016, section 7.1).
+    """
+    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(network, _trained_leaves(network)))
+    marks = [np.full(leaf.size, _name(path).endswith("weight"), np.float32) for path, leaf in leaves]
+    return np.concatenate(marks)
+
+
+def to_arrays(network: PyTree[Array]) -> dict[str, NDArray[Any]]:
+    """Every array of the network by a readable name, such as `blocks.0.linear.weight`."""
+    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(network, eqx.is_array))
+    return {_name(path): np.asarray(leaf) for path, leaf in leaves}
+
+
+def from_arrays(network: N, arrays: dict[str, NDArray[Any]]) -> N:
+    """A network of the structure of `network` with the arrays that `to_arrays` gave.
+
+    Raises:
+        BundleError: an array is missing, is not of this network, or has another shape or type.
+    """
+    expected = to_arrays(network)
+    if strange := sorted(expected.keys() ^ arrays.keys()):
+        raise BundleError(f"the weights are not of this network: {', '.join(strange[:5])} stands on one side only")
+    for name, array in expected.items():
+        found = arrays[name]
+        if found.shape != array.shape or found.dtype != array.dtype:
+            raise BundleError(
+                f"the weights are not of this network: {name} is {found.dtype} of shape {found.shape}, "
+                f"not {array.dtype} of shape {array.shape}"
+            )
+    filled = jax.tree_util.tree_map_with_path(
+        lambda path, _: jnp.asarray(arrays[_name(path)]), eqx.filter(network, eqx.is_array)
+    )
+    restored: N = eqx.combine(filled, eqx.filter(network, eqx.is_array, inverse=True))
+    return restored
+
+
+def _trained_leaves(network: PyTree[Array]) -> PyTree[bool]:
+    return jax.tree.map(
+        lambda leaf: not isinstance(leaf, Untrained) and eqx.is_inexact_array(leaf),
+        network,
+        is_leaf=lambda leaf: isinstance(leaf, Untrained),
+    )
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".")

@@ -1,0 +1,7 @@
+"""What a network is to learn: the loss of its raw outputs, and the answers they are turned into."""
+
+from treadle.tasks.classification import Classification, class_weights
+from treadle.tasks.regression import Regression
+from treadle.tasks.task import Task
+
+__all__ = ["Classification", "Regression", "Task", "class_weights"]

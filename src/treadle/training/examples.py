@@ -1,0 +1,66 @@
+"""What is learnt from, and the order in which it is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Num
+from numpy.typing import NDArray
+
+from treadle.nn import Inputs
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows as a network reads them, with what it should answer."""
+
+    inputs: dict[str, NDArray[Any]]
+    """As the features gave them: `numbers` float32 (rows, numbers), `codes` int32 (rows, categories)."""
+    targets: NDArray[Any]
+    """Codes of classes, or scaled values, shape (rows,)."""
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+class Rows(NamedTuple):
+    """Examples on the device."""
+
+    inputs: Inputs
+    targets: Num[Array, " rows"]
+
+    def take(self, indices: Int[Array, " batch"]) -> Batch:
+        """The batch of the rows at `indices`, where -1 stands for none."""
+        # Row 0 fills the place of an absent row; its `present` of 0 keeps it out of everything.
+        chosen = jnp.maximum(indices, 0)
+        inputs = {name: array[chosen] for name, array in self.inputs.items()}
+        return Batch(inputs, self.targets[chosen], (indices >= 0).astype(jnp.float32))
+
+
+class Batch(NamedTuple):
+    """Rows that make one step."""
+
+    inputs: Inputs
+    targets: Num[Array, " batch"]
+    present: Float[Array, " batch"]
+    """1 for a row, 0 for what only fills the last batch of an epoch up."""
+
+
+def to_device(examples: Examples) -> Rows:
+    """The examples on the device, in the 32-bit types that networks compute in."""
+    whole = np.issubdtype(examples.targets.dtype, np.integer)
+    return Rows(
+        {name: jnp.asarray(array) for name, array in sorted(examples.inputs.items())},
+        jnp.asarray(examples.targets.astype(np.int32 if whole else np.float32)),
+    )
+
+
+def in_batches(order: NDArray[np.integer[Any]], batch: int) -> NDArray[np.int32]:
+    """Indices of rows, cut into batches: shape (batches, batch), filled up with -1."""
+    batches = -(-len(order) // batch)
+    filled = np.full(batches * batch, -1, np.int32)
+    filled[: len(order)] = order
+    return filled.reshape(batches, batch)
