@@ -1,0 +1,67 @@
+"""The commands a person types. Progress and words go to stderr; `--json` prints one document to stdout, no more."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from click.exceptions import Abort, ClickException
+
+from treadle.cli import data, doctor, serve, train, use
+from treadle.cli.console import complain
+from treadle.errors import TreadleError
+
+app = typer.Typer(
+    name="treadle",
+    help="Tables and sequences into tested, served neural networks, on the CPU you have.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(train.demo)
+app.command()(data.init)
+app.command()(train.train)
+app.command()(use.evaluate)
+app.command()(use.predict)
+app.command()(use.verify)
+app.command()(serve.serve)
+app.command(name="app")(serve.studio)
+app.add_typer(data.datasets, name="datasets")
+app.command()(data.schema)
+app.command()(doctor.doctor)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: bool = typer.Option(False, "--version", help="Print the version and end.", is_eager=True),
+) -> None:
+    if version:
+        from treadle import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; a fault that the user can put right ends in its message and exit code, no traceback."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of the command line `arguments`: 0, or the code of the error that ended it."""
+    try:
+        result = app(args=arguments, standalone_mode=False)
+    except TreadleError as error:
+        complain(str(error))
+        return error.exit_code
+    except ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, Abort):
+        complain("interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`treadle predict ... | head`): nothing is left to say to it.
+        sys.stderr.close()
+        return 141
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,78 @@
+"""`treadle init`, `treadle datasets` and `treadle schema`: from a look at the data to a recipe."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table as Grid
+
+from treadle.cli.console import people, print_json, say
+from treadle.data import catalogue
+from treadle.errors import RecipeError
+from treadle.recipe import Recipe
+
+datasets = typer.Typer(help="The catalogue of named data sets.", no_args_is_help=True)
+
+
+@datasets.command(name="list")
+def list_datasets(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the data sets a recipe can name, and which of them are on this machine."""
+    entries = catalogue.datasets().values()
+    if json_:
+        print_json(
+            [
+                {
+                    "name": entry.name,
+                    "description": entry.description,
+                    "rows": entry.rows,
+                    "licence": entry.licence,
+                    "sha256": entry.sha256,
+                    "path": str(path) if (path := catalogue.locate(entry.name)) else None,
+                }
+                for entry in entries
+            ]
+        )
+        return
+    grid = Grid("name", "rows", "what", "licence", "on this machine", box=None, header_style="bold")
+    for entry in entries:
+        here = "yes" if catalogue.locate(entry.name) else f"treadle datasets fetch {entry.name}"
+        grid.add_row(entry.name, f"{entry.rows:,}", entry.description, entry.licence, here)
+    people.print(grid)
+
+
+@datasets.command()
+def fetch(names: Annotated[list[str], typer.Argument(help="Names from `treadle datasets list`.")]) -> None:
+    """Download data sets into the cache and check their sha256."""
+    for name in names:
+        say(f"{name}: {catalogue.fetch(name)}")
+
+
+def init(
+    source: Annotated[str, typer.Argument(help="A file, glob, catalogue name or database address.", metavar="DATA")],
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+    out: Annotated[Path | None, typer.Option(help="The recipe to write (default: NAME.yaml).")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the recipe (default: from the file).")] = None,
+    query: Annotated[str | None, typer.Option(help="The SELECT to run on a database address.")] = None,
+    encoding: Annotated[str, typer.Option(help="Encoding of text files.")] = "utf-8",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing recipe.")] = False,
+) -> None:
+    """Write a commented recipe from a look at the data."""
+    from treadle.data.draft import draft_recipe, name_of
+
+    name = name or name_of(source)
+    path = out or Path(f"{name}.yaml")
+    if path.exists() and not force:
+        raise RecipeError(f"{path} exists already; give --out another name, or --force to overwrite it")
+    text = draft_recipe(source, target, name, query=query, encoding=encoding)
+    path.write_text(text, encoding="utf-8")
+    say(f"wrote {path}; read it, then: treadle train {path}")
+
+
+def schema() -> None:
+    """Print the JSON Schema of a recipe, for editors that complete keys."""
+    json.dump(Recipe.model_json_schema(), sys.stdout, indent=2)
+    sys.stdout.write("\n")

@@ -1,0 +1,102 @@
+"""`treadle doctor`: what this installation has, and the command that adds what it lacks."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table as Grid
+
+from treadle.cli.console import people, print_json
+from treadle.data import catalogue
+
+EXTRAS = {
+    "train": ("jax", "equinox", "optax", "onnx", "scikit-learn", "polars", "sqlalchemy", "psycopg", "matplotlib"),
+    "app": ("streamlit",),
+    "demo": ("river",),
+}
+BASE = ("treadle", "numpy", "onnxruntime", "pydantic", "fastapi", "uvicorn", "safetensors")
+
+
+def doctor(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show versions, engine, cores and data folders, what is missing, and the command that fixes it."""
+    findings = examine()
+    if json_:
+        print_json(findings)
+        return
+    grid = Grid(box=None, show_header=False)
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("Python", f"{findings['python']} on {findings['platform']}")
+    grid.add_row("cores", str(findings["cores"]))
+    for package, number in findings["versions"].items():
+        grid.add_row(package, number or "not installed")
+    grid.add_row("prediction engine", findings["engine"]["prediction"])
+    grid.add_row("training engine", findings["engine"]["training"])
+    for folder, state in findings["folders"].items():
+        grid.add_row(folder, state)
+    grid.add_row("data sets here", ", ".join(findings["datasets"]) or "none")
+    people.print(grid)
+    for advice in findings["advice"]:
+        people.print(f"[yellow]![/] {advice}")
+    if not findings["advice"]:
+        people.print("[green]nothing is missing[/]")
+
+
+def examine() -> dict[str, Any]:
+    """What `treadle doctor --json` prints."""
+    versions = {name: _version(name) for name in (*BASE, *(name for extra in EXTRAS.values() for name in extra))}
+    advice = [
+        f"{', '.join(absent)} not installed: python -m pip install 'treadle[{extra}]'"
+        for extra, names in EXTRAS.items()
+        if (absent := [name for name in names if versions[name] is None])
+    ]
+    folders = {}
+    own = os.environ.get("TREADLE_DATA")
+    if own is None:
+        folders["TREADLE_DATA"] = "not set (a folder with local copies of data sets, laid out as NAME/FILE)"
+    else:
+        folders["TREADLE_DATA"] = own
+        if not os.path.isdir(own):  # noqa: PTH112 - the text is the user's own
+            advice.append(f"TREADLE_DATA names {own}, which is no folder: correct or unset it")
+    folders["cache"] = str(catalogue.cache_folder())
+    if shutil.disk_usage("/").free < 1 << 30:
+        advice.append("less than 1 GiB of disk is free: bundles and reports may not fit")
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "versions": versions,
+        "engine": {"prediction": _prediction_engine(), "training": _training_engine()},
+        "folders": folders,
+        "datasets": [name for name in catalogue.datasets() if catalogue.locate(name)],
+        "advice": advice,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _prediction_engine() -> str:
+    import onnxruntime
+
+    return f"ONNX Runtime {onnxruntime.__version__} ({', '.join(onnxruntime.get_available_providers())})"
+
+
+def _training_engine() -> str:
+    if importlib.util.find_spec("jax") is None:
+        return "none (prediction and serving only)"
+    import jax
+
+    devices = jax.devices()
+    return f"JAX {jax.__version__} on {len(devices)} x {devices[0].device_kind}"

@@ -1,0 +1,141 @@
+"""From a recipe and its source to arrays: read, split, learn the contract, check, fit the features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers
+from treadle.bundle.predictor import OnBadRow, count_of, describe_fault, describe_faults
+from treadle.data.contract import Contract
+from treadle.data.infer import infer_task, learn, positive_class
+from treadle.data.sources import from_frame, read_table
+from treadle.data.split import Split, split
+from treadle.data.table import Table
+from treadle.errors import ContractError, DataError
+from treadle.evaluation.problem import Rows
+from treadle.features import Features
+from treadle.recipe import Recipe, parse_recipe
+
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that training, opponents and evaluation take from the data."""
+
+    recipe: Recipe
+    """With the task decided."""
+    contract: Contract
+    features: Features
+    answers: ClassificationAnswers | RegressionAnswers
+    split: Split
+    train: Rows
+    validation: Rows
+    test_table: Table
+    """Raw test rows: what is judged takes the same road as what is served."""
+    notices: tuple[str, ...]
+
+    @property
+    def task(self) -> Task:
+        """What is learnt."""
+        return "classification" if isinstance(self.answers, ClassificationAnswers) else "regression"
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Rows of each set."""
+        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test_table)}
+
+    def scaled(self, targets: NDArray[Any]) -> NDArray[Any]:
+        """Targets as the network learns them: codes of classes, or values on the scaled target."""
+        return self.answers.scaled(targets) if isinstance(self.answers, RegressionAnswers) else targets
+
+
+def prepare(recipe: Recipe, data: object, on_bad_row: OnBadRow) -> Prepared:
+    """What the recipe's data give.
+
+    Args:
+        recipe: says what to read, how to split it and how to encode it.
+        data: a frame to read in place of `data.source`; None reads the source.
+        on_bad_row: what becomes of rows that break the contract.
+
+    Raises:
+        DataError: the source cannot be read, or nothing can be learnt from it.
+        ContractError: rows break the contract and `on_bad_row` is `fail`.
+        RecipeError: an option does not fit the task that the target decides.
+    """
+    table = _read(recipe, data)
+    task = recipe.task or infer_task(table, recipe.data)
+    recipe = _decided(recipe, task)
+    parts = split(table, recipe.data, task)
+    contract, learnt = learn(table.take(parts.train), recipe.data, task)
+    notices = list(learnt)
+    train, validation, test = (
+        _keep_good(contract, table.take(indices), on_bad_row, notices)
+        for indices in (parts.train, parts.validation, parts.test)
+    )
+    features = Features.fit(contract, train.columns, recipe.features)
+    return Prepared(
+        recipe=recipe,
+        contract=contract,
+        features=features,
+        answers=_answers(contract, recipe, task, train.columns[contract.target.name]),
+        split=parts,
+        train=_rows(contract, features, train.columns),
+        validation=_rows(contract, features, validation.columns),
+        test_table=test.table,
+        notices=tuple(notices),
+    )
+
+
+def _read(recipe: Recipe, data: object) -> Table:
+    if data is not None:
+        return from_frame(data)
+    return read_table(recipe.data.source, query=recipe.data.query, encoding=recipe.data.encoding)
+
+
+def _decided(recipe: Recipe, task: Task) -> Recipe:
+    """The recipe with its task written in, so that options which the task would not use are refused."""
+    document = recipe.model_dump(mode="json", exclude_unset=True)
+    return parse_recipe({**document, "task": task}, where=f"recipe {recipe.name}")
+
+
+@dataclass(frozen=True)
+class _Part:
+    table: Table
+    columns: dict[str, NDArray[Any]]
+
+
+def _keep_good(contract: Contract, table: Table, on_bad_row: OnBadRow, notices: list[str]) -> _Part:
+    checked = contract.check(table, with_target=True)
+    if not checked.faults:
+        return _Part(table, checked.columns)
+    if on_bad_row == "fail":
+        raise ContractError(describe_faults(checked.faults, table.source))
+    if not checked.good.any():
+        raise DataError(f"{table.source}: no row of this part of the data keeps the contract; {count_of(checked.faults)}")
+    if on_bad_row == "report":
+        notices.extend(f"left out: {describe_fault(fault)}" for fault in checked.faults)
+    else:
+        notices.append(f"left out: {int((~checked.good).sum())} rows that break the contract")
+    columns = {name: cells[checked.good] for name, cells in checked.columns.items()}
+    return _Part(table.take(checked.good), columns)
+
+
+def _answers(
+    contract: Contract, recipe: Recipe, task: Task, targets: NDArray[Any]
+) -> ClassificationAnswers | RegressionAnswers:
+    """How outputs become answers; the threshold is found later, on validation."""
+    if task == "classification":
+        positive = positive_class(contract.target, recipe.data, targets)
+        return ClassificationAnswers(labels=contract.target.values, positive=positive)
+    return RegressionAnswers(mean=float(targets.mean()), scale=float(targets.std()))
+
+
+def _rows(contract: Contract, features: Features, columns: dict[str, NDArray[Any]]) -> Rows:
+    cells = dict(columns)
+    targets = cells.pop(contract.target.name)
+    return Rows(cells, features.transform(cells), targets)

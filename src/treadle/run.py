@@ -1,0 +1,272 @@
+"""From a recipe to a judged bundle: the one road that the command line, Python and every later stage take."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from treadle.bundle import golden
+from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers, best_threshold
+from treadle.bundle.bundle import Bundle
+from treadle.bundle.graph import Graph
+from treadle.bundle.predictor import OnBadRow, Predictor
+from treadle.evaluation.evaluate import evaluate
+from treadle.evaluation.evaluation import Evaluation
+from treadle.evaluation.opponents import fit_opponents, names_for
+from treadle.evaluation.problem import Problem
+from treadle.evaluation.report import LearningCurve, Report
+from treadle.evaluation.report_html import render_report
+from treadle.evaluation.terms import primary_metric
+from treadle.nn import build_table_network, to_arrays
+from treadle.nn.network import TableNetwork
+from treadle.preparation import Prepared, prepare
+from treadle.recipe import Recipe, parse_recipe, read_recipe
+from treadle.tasks import Classification, Regression, class_weights
+from treadle.training import Examples, Progress, Trained, train
+
+EXAMPLES = 20
+"""Test rows kept beside the bundle, so that there is a file to try it on."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What training a recipe gave."""
+
+    recipe: Recipe
+    """Resolved: every default filled in, the task decided."""
+    bundle: Path
+    page: Path
+    """The HTML report."""
+    report: Report
+
+    @property
+    def predictor(self) -> Predictor:
+        """A predictor of the saved bundle."""
+        return Predictor.load(self.bundle)
+
+    def summary(self) -> dict[str, Any]:
+        """What `treadle train --json` prints."""
+        report = self.report.model_dump(mode="json")
+        evaluation = report["evaluation"]
+        return {
+            "name": self.recipe.name,
+            "task": self.recipe.task,
+            "seed": self.recipe.training.seed,
+            "rows": report["rows"],
+            "leakage": report["leakage"],
+            **{key: evaluation[key] for key in _JUDGED},
+            "epochs": len(report["curve"]["training"]),
+            "best_epoch": report["curve"]["best_epoch"],
+            "notices": report["notices"],
+            "seconds": {part: round(seconds, 3) for part, seconds in report["seconds"].items()},
+            "bundle": str(self.bundle),
+            "report": str(self.page),
+        }
+
+
+_JUDGED = ("positive", "metrics", "intervals", "opponents", "differences", "verdict", "outcome")
+
+
+def fit(
+    recipe: Recipe | Mapping[str, Any] | str | Path,
+    data: object = None,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    on_bad_row: OnBadRow = "fail",
+    tensorboard: bool = False,
+    say: Say | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Train what `recipe` says, judge it on rows it never saw, and save it with its report.
+
+    Args:
+        recipe: a recipe, a mapping with its keys, a file, or the name of a built-in one.
+        data: a Polars or pandas frame (or anything with the Arrow interface) to read in place of `data.source`.
+        out: folder for NAME.treadle, report.html and the checkpoint; default: runs/NAME.
+        resume: go on from the checkpoint in that folder.
+        on_bad_row: rows that break the contract stop the run (`fail`), or are left out (`skip`, and `report` says
+            which).
+        tensorboard: write event files into `out`/tensorboard.
+        say: told in a line what is going on.
+        progress: told about twice a second how training goes.
+
+    Raises:
+        TreadleError: whatever the user can put right: see its subclasses.
+    """
+    say = say or _silent
+    started = time.perf_counter()
+    prepared = prepare(_recipe_of(recipe), data, on_bad_row)
+    recipe = prepared.recipe
+    for notice in prepared.notices:
+        say(notice)
+    read = time.perf_counter()
+
+    folder = Path(out) if out is not None else Path("runs") / recipe.name
+    folder.mkdir(parents=True, exist_ok=True)
+    trained, task = _train(
+        prepared,
+        checkpoint=folder / "checkpoint",
+        resume=resume,
+        tensorboard=folder / "tensorboard" if tensorboard else None,
+        progress=progress,
+    )
+    bundle = _settle_answers(_bundle(prepared, trained.network, task), prepared)
+    learnt = time.perf_counter()
+
+    say("fitting the opponents, and judging all on the test rows")
+    path = folder / f"{recipe.name}.treadle"
+    evaluation = _judge(bundle, prepared, path)
+    example = folder / "example.csv"
+    _write_examples(example, prepared)
+    report = Report(
+        name=recipe.name,
+        source=recipe.data.source if data is None else "the given frame",
+        bundle=str(path),
+        example=str(example),
+        rows=prepared.rows,
+        leakage=prepared.split.leakage,
+        evaluation=evaluation,
+        curve=_curve(trained),
+        seconds={"data": read - started, "train": learnt - read, "evaluate": time.perf_counter() - learnt},
+        notices=prepared.notices,
+    )
+    page = folder / "report.html"
+    page.write_text(render_report(report), encoding="utf-8")
+    return Run(recipe, path, page, report)
+
+
+def _curve(trained: Trained[TableNetwork]) -> LearningCurve:
+    return LearningCurve(
+        training=tuple(epoch.loss for epoch in trained.history),
+        validation=tuple(epoch.validation_loss for epoch in trained.history),
+        best_epoch=trained.best_epoch,
+    )
+
+
+def _silent(_: str) -> None:
+    return
+
+
+def _recipe_of(recipe: Recipe | Mapping[str, Any] | str | Path) -> Recipe:
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, Mapping):
+        return parse_recipe(dict(recipe))
+    return read_recipe(str(recipe))
+
+
+def _train(
+    prepared: Prepared,
+    *,
+    checkpoint: Path,
+    resume: bool,
+    tensorboard: Path | None,
+    progress: Callable[[Progress], None] | None,
+) -> tuple[Trained[TableNetwork], Classification | Regression]:
+    recipe = prepared.recipe
+    task = build_task(prepared)
+    network = build_table_network(
+        recipe.model,
+        number_columns=len(prepared.features.number_names),
+        cardinalities=prepared.features.cardinalities,
+        outputs=task.outputs,
+        train_numbers=prepared.train.inputs.get("numbers"),
+        rng=np.random.default_rng(recipe.training.seed),
+    )
+    trained = train(
+        task,
+        network,
+        Examples(prepared.train.inputs, prepared.scaled(prepared.train.targets)),
+        Examples(prepared.validation.inputs, prepared.scaled(prepared.validation.targets)),
+        recipe.training,
+        checkpoint=checkpoint,
+        resume=resume,
+        report=progress,
+        tensorboard=tensorboard,
+    )
+    return trained, task
+
+
+def build_task(prepared: Prepared) -> Classification | Regression:
+    """The task of the prepared rows, with its loss."""
+    recipe = prepared.recipe.training
+    if isinstance(prepared.answers, ClassificationAnswers):
+        labels = prepared.answers.labels
+        return Classification(len(labels), class_weights(recipe.class_weights, labels, prepared.train.targets))
+    return Regression(recipe.loss) if recipe.loss in ("mse", "mae", "huber") else Regression()
+
+
+def _bundle(prepared: Prepared, network: TableNetwork, task: Classification | Regression) -> Bundle:
+    graph = Graph(prepared.recipe.name)
+    task.write(network, graph)
+    return Bundle(
+        name=prepared.recipe.name,
+        task=prepared.task,
+        recipe=prepared.recipe.model_dump(mode="json"),
+        contract=prepared.contract,
+        features=prepared.features,
+        answers=prepared.answers,
+        weights=to_arrays(network),
+        onnx=graph.to_bytes(),
+        leakage=prepared.split.leakage.model_dump(mode="json"),
+        split=prepared.rows,
+    )
+
+
+def _settle_answers(bundle: Bundle, prepared: Prepared) -> Bundle:
+    """The bundle with the decision threshold that the recipe asks for, found on the validation rows."""
+    answers, asked = bundle.answers, prepared.recipe.evaluation.threshold
+    if not isinstance(answers, ClassificationAnswers) or answers.positive is None:
+        return bundle
+    threshold = asked
+    if isinstance(asked, str):
+        probabilities = Predictor(bundle).outputs(prepared.validation.columns)[:, answers.positive]
+        threshold = best_threshold(probabilities, prepared.validation.targets == answers.positive, asked)
+    return dataclasses.replace(bundle, answers=answers.model_copy(update={"threshold": threshold}))
+
+
+def _judge(bundle: Bundle, prepared: Prepared, path: Path) -> Evaluation:
+    """Save the bundle, judge it through the predictor of the saved file, and save it again with what was found."""
+    recipe = prepared.recipe
+    primary = primary_metric(prepared.task, recipe.training.loss)
+    problem = Problem(
+        train=prepared.train,
+        validation=prepared.validation,
+        answers=prepared.answers,
+        primary=primary,
+        category_sizes={f.name: len(f.categories) for f in prepared.contract.features if f.kind == "category"},
+        code_sizes=prepared.features.cardinalities,
+        seed=recipe.training.seed,
+    )
+    names = names_for(prepared.task, primary, recipe.evaluation.opponents)
+    opponents = fit_opponents(names, problem, recipe.evaluation.threshold)
+    test = prepared.test_table
+    bundle = dataclasses.replace(bundle, golden=golden.record(Predictor(bundle), test))
+    draft = path.with_suffix(".draft")
+    try:
+        bundle.save(draft)
+        evaluation = evaluate(Predictor.load(draft), test, opponents, seed=recipe.training.seed)
+    finally:
+        draft.unlink(missing_ok=True)
+    dataclasses.replace(bundle, evaluation=evaluation.model_dump(mode="json")).save(path)
+    return evaluation
+
+
+def _write_examples(path: Path, prepared: Prepared) -> None:
+    """Some raw test rows without their target, as a file to try the bundle on."""
+    names = [field.name for field in prepared.contract.features]
+    table = prepared.test_table.take(np.arange(min(EXAMPLES, len(prepared.test_table))))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        writer.writerows(zip(*(table.columns[name].tolist() for name in names), strict=True))
