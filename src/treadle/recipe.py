@@ -51,7 +51,7 @@ class SplitRecipe(Section):
     side; null splits row by row."""
     stratify: bool = True
     """Keep the share of every class the same in the three sets (classification only)."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _leave_rows_to_train_on(self) -> Self:
