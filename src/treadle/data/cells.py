@@ -139,24 +139,26 @@ def canonical_text(cell: object) -> str:
     if isinstance(cell, str):
         text = cell.strip()
         if _PLAIN_NUMBER.fullmatch(text):
-            whole, _, fraction = text.partition(".")
-            fraction = fraction.rstrip("0")
-            text = f"{whole}.{fraction}" if fraction else whole
-            return "0" if text == "-0" else text
-        lower = text.lower()
-        return lower if lower in {"true", "false"} else text
-    if isinstance(cell, (bool, np.bool_)):
-        return "true" if cell else "false"
-    if isinstance(cell, (int, np.integer)):
-        return str(int(cell))
-    if isinstance(cell, (float, np.floating)):
-        # Python writes whole numbers from 1e16 on with an exponent, and so do files written by it.
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e16 else repr(float(cell))
-    if isinstance(cell, Decimal):
-        return canonical_text(f"{cell:f}")
-    if isinstance(cell, (list, dict, tuple, set, bytes)):
+            return _without_zeros(text)
+        return text.lower() if text.lower() in {"true", "false"} else text
+    if isinstance(cell, (list, dict, tuple, set, bytes, np.ndarray)):
         raise ValueError(_NOT_ONE_VALUE)
-    return str(cell)
+    if isinstance(cell, (bool, np.bool_)):
+        text = "true" if cell else "false"
+    elif isinstance(cell, (float, np.floating)):
+        # Python writes whole numbers from 1e16 on with an exponent, and so do files written by it.
+        text = str(int(cell)) if cell.is_integer() and abs(float(cell)) < 1e16 else repr(float(cell))
+    elif isinstance(cell, Decimal):
+        text = _without_zeros(f"{cell:f}")
+    else:
+        text = str(cell)
+    return text
+
+
+def _without_zeros(number: str) -> str:
+    whole, point, fraction = number.partition(".")
+    shortest = f"{whole}{point}{fraction}".rstrip("0").rstrip(".") if point else whole
+    return "0" if shortest == "-0" else shortest
 
 
 _READERS: dict[NumericKind, Callable[[object], float]] = {
@@ -205,7 +207,7 @@ def _read_each(kind: NumericKind, cells: Column, missing: Missing) -> tuple[NDAr
 def _read_in_bulk(kind: NumericKind, cells: Column, missing: Missing) -> NDArray[np.float64] | None:
     """Values when all cells are plain enough to be read at once, else None."""
     types = set(map(type, cells))
-    if types == {float} or types == {int} or types == {int, float}:
+    if types in ({float}, {int}, {int, float}):
         return _finite(cells) if kind == "number" else None
     if not types <= {str, type(None)}:
         return None

@@ -91,6 +91,16 @@ class Field(BaseModel):
     typical: float | str | None = None
     """Median, or most frequent value: what a screen shows first."""
 
+    @property
+    def lowest(self) -> float:
+        """Smallest value seen, minus infinity where none is known."""
+        return -math.inf if self.minimum is None else self.minimum
+
+    @property
+    def highest(self) -> float:
+        """Largest value seen, infinity where none is known."""
+        return math.inf if self.maximum is None else self.maximum
+
     @cached_property
     def codes(self) -> dict[str, int]:
         """Code of every category by its canonical text."""
@@ -218,14 +228,14 @@ def _read_few(field: Field, cells: Column, missing: Missing) -> Read:
         values.append(value)
     if field.kind != "category":
         return np.array(values), bad, odd
-    return np.array([-1 if value != value else value for value in values], np.int32), bad, odd
+    return np.array([-1 if math.isnan(value) else value for value in values], np.int32), bad, odd
 
 
 def _read_one(field: Field, cell: object, missing: Missing) -> tuple[float, bool]:
     """The value or code of a cell, and whether training saw the like of it."""
     if reading.is_missing(cell, missing):
         if not field.nullable:
-            raise ValueError(_ABSENT)
+            raise ValueError(_absent(field))
         return math.nan, True
     if field.kind == "category":
         code = field.codes.get(reading.canonical_text(cell))
@@ -235,9 +245,7 @@ def _read_one(field: Field, cell: object, missing: Missing) -> tuple[float, bool
             raise ValueError(_unknown_class(field))
         return len(field.categories), False
     value = reading.read_cell(field.kind, cell, missing)
-    if field.kind == "boolean" or field.minimum is None or field.maximum is None:
-        return value, True
-    return value, field.minimum <= value <= field.maximum
+    return value, field.lowest <= value <= field.highest
 
 
 def _read_many(field: Field, cells: Column, missing: Missing) -> Read:
@@ -254,10 +262,10 @@ def _read_many(field: Field, cells: Column, missing: Missing) -> Read:
         values, bad = reading.read_column(field.kind, cells, missing)
         absent = np.isnan(values)
         # NaN is neither below nor above.
-        strange = (values < field.minimum) | (values > field.maximum) if field.minimum is not None else ~absent & absent
+        strange = (values < field.lowest) | (values > field.highest)
     absent[[index for index, _ in bad]] = False
     if not field.nullable:
-        bad += [(index, _ABSENT) for index in np.flatnonzero(absent).tolist()]
+        bad += [(index, _absent(field)) for index in np.flatnonzero(absent).tolist()]
     odd: list[int] = np.flatnonzero(strange).tolist()
     if field.kind == "category" and field.role == "target":
         bad += [(index, _unknown_class(field)) for index in odd]
@@ -273,7 +281,8 @@ def _codes(field: Field, cells: Column, missing: Missing) -> NDArray[np.int32]:
         ValueError: a cell is a list, an object or bytes.
     """
     if cells.dtype == object and set(map(type, cells)) <= {str, type(None)}:
-        codes: dict[str | None, int] = {**field.codes, **dict.fromkeys(missing, -1)}
+        codes: dict[str | None, int] = dict.fromkeys(missing, -1)
+        codes.update(field.codes)
         known = np.fromiter(map(codes.get, cells, repeat(-2)), np.int32, len(cells))
         if not (known == -2).any():
             return known
@@ -281,6 +290,10 @@ def _codes(field: Field, cells: Column, missing: Missing) -> NDArray[np.int32]:
     unseen = len(field.categories)
     by_text = np.array([*(field.codes.get(text, unseen) for text in texts), -1], np.int32)
     return by_text[rows]
+
+
+def _absent(field: Field) -> str:
+    return "is missing: there is nothing to learn" if field.role == "target" else _ABSENT
 
 
 def _unknown_class(field: Field) -> str:

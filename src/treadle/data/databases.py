@@ -59,7 +59,7 @@ def read_database(address: str, query: str | None, chunk_rows: int) -> Iterator[
     try:
         with engine.connect() as connection:
             if query is None:
-                raise DataError(f"{shown}: set data.query, for example SELECT * FROM {_a_table(connection)}")
+                raise DataError(f"{shown}: set data.query: which rows to select; {_tables(connection)}")
             yield from _read(connection, query, shown, chunk_rows)
     except SQLAlchemyError as error:
         said = str(getattr(error, "orig", None) or error).strip()
@@ -79,11 +79,11 @@ def _require_file(url: URL, shown: str) -> None:
             raise DataError(f"{shown}: no such file")
 
 
-def _a_table(connection: Connection) -> str:
+def _tables(connection: Connection) -> str:
     import sqlalchemy
 
     names = sqlalchemy.inspect(connection).get_table_names()
-    return f"{names[0]} (tables: {', '.join(names[:10])})" if names else "TABLE"
+    return f"tables: {', '.join(names[:10]) or 'none'}"
 
 
 def _read(connection: Connection, query: str, source: str, chunk_rows: int) -> Iterator[Table]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from itertools import chain, islice
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -26,9 +25,10 @@ def read_delimited(
     encoding: str = "utf-8",
     delimiter: str | None = None,
     chunk_rows: int = 65536,
-    path: Path | None = None,
 ) -> Iterator[Table]:
     """Tables of at most `chunk_rows` rows, in constant memory; the delimiter is seen from the header if not given.
+
+    The stream can be sought, so that an error in its encoding can be placed.
 
     Raises:
         DataError: empty, no header, no table, repeated column names, a row of another width, a cell over the limit,
@@ -47,8 +47,8 @@ def read_delimited(
             read += len(table)
             if len(table):
                 yield table
-    except UnicodeDecodeError as error:
-        raise explain_undecodable(path, name, encoding, error) from None
+    except UnicodeDecodeError:
+        raise explain_undecodable(stream, name, encoding) from None
     except csv.Error as error:
         raise DataError(f"{name}: line {rows.line_num:,}: {_explain(str(error))}") from None
 
@@ -64,6 +64,8 @@ def _header(cells: list[str], name: str) -> list[str]:
     names = [cell.strip() for cell in cells]
     if not any(names):
         raise DataError(f"{name}: the first line is blank; it must name the columns")
+    if len(names) > 1 and all(map(_is_number, names)) and not all(map(str.isdigit, names)):
+        raise DataError(f"{name}: the first line holds numbers ({', '.join(names)[:40]}); it must name the columns")
     require_distinct(names, name)
     return names
 

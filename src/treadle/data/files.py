@@ -11,35 +11,36 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, TextIO, cast
 
 from treadle.errors import DataError, did_you_mean
 
 LINE_LIMIT = 16 * 2**20
 """Most bytes of a line; what is longer is no table."""
 _BUFFER = 2**18
+_LOOK = 1024
 _MAGIC = {
-    b"PK\x03\x04": "a ZIP archive (perhaps an Excel workbook: export it as CSV)",
+    b"pk\x03\x04": "a ZIP archive (perhaps an Excel workbook: export it as CSV)",
     b"\xd0\xcf\x11\xe0": "an Excel workbook: export it as CSV",
-    b"%PDF": "a PDF document",
-    b"\x89PNG": "a PNG image",
+    b"%pdf": "a PDF document",
+    b"\x89png": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
-    b"SQLite format 3": "an SQLite database: give its address, sqlite:///PATH, and a query",
-    b"PAR1": "a Parquet file: name it .parquet",
+    b"sqlite format 3": "an SQLite database: give its address, sqlite:///PATH, and a query",
+    b"par1": "a Parquet file: name it .parquet",
     b"\x1f\x8b": "compressed with gzip: name it .gz",
-    b"\xfd7zXZ": "compressed with xz: name it .xz",
-    b"BZh": "compressed with bzip2, which is not read: compress it with gzip or xz",
-    b"<!DOCTYPE html": "an HTML page",
+    b"\xfd7zxz": "compressed with xz: name it .xz",
+    b"bzh": "compressed with bzip2, which is not read: compress it with gzip or xz",
     b"<!doctype html": "an HTML page",
     b"<html": "an HTML page",
 }
+"""First bytes (in lower case) of files that are often taken for tables."""
 
 
 def find_files(source: str, also: tuple[str, ...] = ()) -> list[Path]:
     """The file of this path, or the files of this glob in sorted order.
 
     Raises:
-        DataError: there is none; names a near one, among `also` too.
+        DataError: there is none; names a near one, among the names of data sets in `also` too.
     """
     path = Path(source).expanduser()
     if path.is_file():
@@ -47,28 +48,26 @@ def find_files(source: str, also: tuple[str, ...] = ()) -> list[Path]:
     if path.is_dir():
         raise DataError(f"{source} is a folder: name a file in it, or all of a kind as {path / '*.csv'}")
     if glob.has_magic(source):
-        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
-        files = [name for name in found if name.is_file()]
+        # Path.glob takes no absolute pattern.
+        names = glob.glob(str(path), recursive=True)  # noqa: PTH207
+        files = sorted(file for file in map(Path, names) if file.is_file())
         if files:
             return files
         raise DataError(f"{source}: no file matches")
-    if path.exists():
-        return [path]
     raise DataError(f"{source}: no such file{_nearest(path, also)}")
 
 
 def _nearest(path: Path, also: tuple[str, ...]) -> str:
     with contextlib.suppress(OSError):
-        beside = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
-        hint = did_you_mean(path.name, beside)
+        hint = did_you_mean(path.name, [entry.name for entry in path.parent.iterdir() if entry.is_file()])
         if hint.startswith("; did you mean"):
             return hint
-    hint = did_you_mean(path.name, also)
-    return f" and no data set of that name{hint}" if also and path.name == str(path) else ""
+    # Only a bare word can have been meant for a data set.
+    return f" and no data set of that name{did_you_mean(path.name, also)}" if also and str(path).isidentifier() else ""
 
 
 class _Guard(io.RawIOBase):
-    """A stream of bytes that refuses endless lines and names a broken compression."""
+    """A stream of bytes that refuses endless lines and says when the compression is broken."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream = stream
@@ -78,7 +77,7 @@ class _Guard(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         try:
             block = self._stream.read(len(buffer))
         except (gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError) as error:
@@ -92,29 +91,28 @@ class _Guard(io.RawIOBase):
         buffer[: len(block)] = block
         return len(block)
 
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
 
 @contextlib.contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """The bytes of a file, uncompressed when its name ends in .gz or .xz.
 
     Raises:
-        DataError: it cannot be opened, or its compression is broken.
+        DataError: it cannot be opened.
     """
     try:
-        if path.suffix == ".gz":
-            stream: BinaryIO = gzip.open(path, "rb")  # type: ignore[assignment]
-        elif path.suffix == ".xz":
-            stream = lzma.open(path, "rb")
-        else:
-            stream = path.open("rb")
+        stream = _open(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be opened: {error.strerror or error}") from None
-    with io.BufferedReader(_Guard(stream, str(path)), _BUFFER) as guarded:
-        yield guarded
+    with stream:
+        yield stream
+
+
+def _open(path: Path) -> BinaryIO:
+    if path.suffix == ".gz":
+        return cast("BinaryIO", gzip.open(path, "rb"))
+    if path.suffix == ".xz":
+        return cast("BinaryIO", lzma.open(path, "rb"))
+    return path.open("rb")
 
 
 def as_text(stream: BinaryIO, name: str, encoding: str) -> TextIO:
@@ -127,37 +125,45 @@ def as_text(stream: BinaryIO, name: str, encoding: str) -> TextIO:
         codec = codecs.lookup(encoding)
     except LookupError:
         raise DataError(f"data.encoding: unknown encoding {encoding!r}; try utf-8, cp1252 or utf-16") from None
-    guarded = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(_Guard(stream, name), _BUFFER)
-    first = guarded.peek(64)[:64]
+    guarded = io.BufferedReader(_Guard(stream, name), _BUFFER)
+    first = guarded.peek(_LOOK)[:_LOOK].lower()
     if not first:
         raise DataError(f"{name}: the file is empty")
     for magic, what in _MAGIC.items():
         if first.startswith(magic):
             raise DataError(f"{name}: not a table of text but {what}")
+    wide = codec.name.startswith(("utf-16", "utf-32")) or first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if b"\0" in first and not wide:
+        raise DataError(f"{name}: not a table of text; if it is UTF-16, set data.encoding: utf-16-le or utf-16-be")
     return io.TextIOWrapper(guarded, "utf-8-sig" if codec.name == "utf-8" else encoding, newline="")
 
 
-def explain_undecodable(path: Path | None, name: str, encoding: str, error: UnicodeDecodeError) -> DataError:
-    """What to say of bytes that are not in the encoding: where they stand, and which encoding would read them."""
-    place, sample = "", error.object[error.start : error.start + 64]
-    if path is not None:
-        with open_bytes(path) as stream:
-            offset = 0
-            for number, line in enumerate(stream, 1):
-                try:
-                    line.decode(encoding)
-                except UnicodeDecodeError as again:
-                    place, sample = f" (byte {offset + again.start:,}, line {number:,})", line
-                    break
-                offset += len(line)
-    return DataError(f"{name}: not {encoding}{place}; {_likely(sample, error.object[:4])}")
+def explain_undecodable(stream: BinaryIO, name: str, encoding: str) -> DataError:
+    """What to say of a stream with bytes that are not in the encoding: where they stand, and what would read them."""
+    stream.seek(0)
+    decoder = codecs.getincrementaldecoder(encoding)()
+    offset, line, first = 0, 1, b""
+    while True:
+        block = stream.read(_BUFFER)
+        first = first or block[:4]
+        pending = decoder.getstate()[0]
+        try:
+            decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            place = offset - len(pending) + error.start
+            line += error.object[: error.start].count(b"\n")
+            return DataError(
+                f"{name}: not {encoding} at byte {place:,} (line {line:,}); {_likely(error.object, error.start, first)}"
+            )
+        offset += len(block)
+        line += block.count(b"\n")
 
 
-def _likely(sample: bytes, first: bytes) -> str:
-    if first.startswith((b"\xff\xfe", b"\xfe\xff")):
+def _likely(block: bytes, start: int, first: bytes) -> str:
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "it begins like UTF-16: set data.encoding: utf-16"
     try:
-        read = sample.decode("cp1252").strip()
+        read = block[max(start - 20, 0) : start + 20].decode("cp1252")
     except UnicodeDecodeError:
         return "set data.encoding to the encoding it was written in"
-    return f"if {read[:60]!r} looks right, set data.encoding: cp1252"
+    return f"if {read.strip()!r} looks right, set data.encoding: cp1252"

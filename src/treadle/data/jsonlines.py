@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from treadle.data.files import as_text, explain_undecodable
@@ -15,11 +14,12 @@ from treadle.errors import DataError
 
 
 def read_json_lines(
-    stream: BinaryIO, name: str, *, encoding: str = "utf-8", chunk_rows: int = 65536, path: Path | None = None
+    stream: BinaryIO, name: str, *, encoding: str = "utf-8", chunk_rows: int = 65536
 ) -> Iterator[Table]:
     """Tables of at most `chunk_rows` rows, in constant memory.
 
-    A chunk has every key seen so far; a row without one of them has None there.
+    The stream can be sought, so that an error in its encoding can be placed. A chunk has every key seen so far; a row
+    without one of them has None there.
 
     Raises:
         DataError: empty, a line that is no JSON object, or bytes that are not in the encoding.
@@ -34,8 +34,8 @@ def read_json_lines(
             table = from_rows(chunk, name, names=list(names), first=read + 1)
             read += len(table)
             yield table
-    except UnicodeDecodeError as error:
-        raise explain_undecodable(path, name, encoding, error) from None
+    except UnicodeDecodeError:
+        raise explain_undecodable(stream, name, encoding) from None
 
 
 def _objects(text: TextIO, name: str) -> Iterator[dict[str, object]]:

@@ -78,7 +78,7 @@ def _read_file(path: Path, encoding: str, chunk_rows: int) -> Iterator[Table]:
         yield from read_parquet(path, chunk_rows)
     elif suffix in _JSON_LINES:
         with open_bytes(path) as stream:
-            yield from read_json_lines(stream, str(path), encoding=encoding, chunk_rows=chunk_rows, path=path)
+            yield from read_json_lines(stream, str(path), encoding=encoding, chunk_rows=chunk_rows)
     elif suffix in _DELIMITED:
         with open_bytes(path) as stream:
             yield from read_delimited(
@@ -87,7 +87,6 @@ def _read_file(path: Path, encoding: str, chunk_rows: int) -> Iterator[Table]:
                 encoding=encoding,
                 delimiter=_DELIMITED[suffix],
                 chunk_rows=chunk_rows,
-                path=path,
             )
     else:
         known = ", ".join((*_DELIMITED, *sorted(_JSON_LINES), *sorted(_PARQUET)))

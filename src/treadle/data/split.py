@@ -179,8 +179,8 @@ def _require_sets(placed: Rows, labels: Rows | None, table: Table, groups: Rows)
     for part, name in enumerate(_SETS):
         if not (placed == part).any():
             raise DataError(
-                f"{table.source}: no row is left for {name}: {len(table):,} rows in {groups.max(initial=-1) + 1:,} groups"
-                " that must stay together; bring more rows, or change data.split"
+                f"{table.source}: no row is left for {name}: {len(table):,} rows in"
+                f" {groups.max(initial=-1) + 1:,} groups that must stay together; bring more rows, or change data.split"
             )
     if labels is None:
         return
