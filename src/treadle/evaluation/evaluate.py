@@ -13,11 +13,11 @@ from treadle.bundle.predictor import OnBadRow, Predictor, describe_faults
 from treadle.data.table import Table
 from treadle.errors import ContractError, DataError
 from treadle.evaluation import bootstrap, metrics, pictures
-from treadle.evaluation.evaluation import Difference, Evaluation, Interval
+from treadle.evaluation.evaluation import Difference, Evaluation, Interval, rounded
 from treadle.evaluation.metrics import Floats
 from treadle.evaluation.opponents import Opponent
 from treadle.evaluation.problem import Rows
-from treadle.evaluation.terms import METRICS, primary_metric, trivial_opponent
+from treadle.evaluation.terms import METRICS, TRIVIAL, primary_metric, signal_metrics, trivial_opponent
 from treadle.evaluation.verdict import Comparison, Standing, judge
 from treadle.recipe import EvaluationRecipe
 
@@ -55,14 +55,14 @@ def evaluate(
     answers = predictor.answers
     models: dict[str, tuple[Answers, Floats]] = {NETWORK: (answers, outputs)}
     for name, opponent in (opponents or {}).items():
-        models[name] = (opponent.answers, opponent.predict(rows))
+        models[name] = (opponent.answers, opponent.outputs(rows))
 
     points = {name: _defined(_score(rows, *model, metrics.unweighted(len(rows)))) for name, model in models.items()}
     groups = bootstrap.distinct_rows(rows.columns)
     samples = _resampled(rows, models, groups, recipe.resamples, seed)
     confidence = recipe.confidence
     intervals = {name: _intervals(points[name], samples[name], confidence) for name in models}
-    primary = _primary(predictor.task, loss, points[NETWORK])
+    primary = _primary(answers, loss, points[NETWORK])
     evaluation = Evaluation(
         task=predictor.task,
         target=predictor.contract.target.name,
@@ -90,17 +90,15 @@ def _answered(predictor: Predictor, table: Table, on_bad_row: OnBadRow) -> tuple
     checked = predictor.contract.check(table, with_target=True)
     if checked.faults and on_bad_row == "fail":
         raise ContractError(describe_faults(checked.faults, table.source))
-    target = predictor.contract.target.name
-    columns = {name: cells[checked.good] for name, cells in checked.columns.items()}
     predictions = predictor.predict_table(table.take(checked.good), "fail" if on_bad_row == "fail" else "report")
     outputs: Floats = predictions.columns["probabilities" if predictor.task == "classification" else "value"]
     sound = np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
-    columns = {name: cells[sound] for name, cells in columns.items()}
-    truth = columns.pop(target)
-    if len(truth) == 0:
+    if not sound.any():
         raise DataError(f"{table.source}: no row to judge: none of its {len(table)} rows keeps the contract")
-    rows = Rows(columns, predictor.bundle.features.transform(columns), truth)
-    return rows, outputs[sound], len(table) - len(truth)
+    kept = np.flatnonzero(checked.good)[sound]
+    columns = {name: cells[kept] for name, cells in checked.columns.items()}
+    rows = Rows.of(columns, predictor.contract, predictor.bundle.features)
+    return rows, outputs[sound], len(table) - len(rows)
 
 
 def _score(rows: Rows, answers: Answers, outputs: Floats, weights: Floats) -> Figures:
@@ -112,7 +110,7 @@ def _score(rows: Rows, answers: Answers, outputs: Floats, weights: Floats) -> Fi
 
 def _defined(figures: Figures) -> dict[str, float]:
     """The plain figures; one that these rows leave undefined (ROC AUC of one class) is left out."""
-    return {name: float(figure[0]) for name, figure in figures.items() if np.isfinite(figure[0])}
+    return {name: rounded(figure[0]) for name, figure in figures.items() if np.isfinite(figure[0])}
 
 
 def _resampled(
@@ -130,34 +128,31 @@ def _resampled(
 
 def _intervals(points: dict[str, float], samples: Figures, confidence: float) -> dict[str, Interval]:
     found = {metric: bootstrap.interval(samples[metric], confidence) for metric in points}
-    return {metric: interval for metric, interval in found.items() if interval is not None}
+    return {metric: (rounded(ends[0]), rounded(ends[1])) for metric, ends in found.items() if ends is not None}
 
 
-def _primary(task: str, loss: str | None, defined: Mapping[str, float]) -> str:
+def _primary(answers: Answers, loss: str | None, defined: Mapping[str, float]) -> str:
+    classes = len(answers.labels) if isinstance(answers, ClassificationAnswers) else 0
+    primary = primary_metric(classes, loss)
     # Rows of a single class have no ROC AUC; their accuracy is all there is to say.
-    primary = primary_metric(task, loss)
-    return primary if primary in defined else ("accuracy" if task == "classification" else "mae")
+    return primary if primary in defined else "accuracy"
 
 
 def _compare(evaluation: Evaluation, samples: Mapping[str, Figures]) -> dict[str, Any]:
     """Differences, verdict and outcome."""
     primary = evaluation.primary
-    sampled = {name: figures[primary] for name, figures in samples.items()}
-    figures = {NETWORK: evaluation.metrics[primary]} | {
-        name: found[primary] for name, found in evaluation.opponents.items()
-    }
+    network = evaluation.metrics[primary]
     comparisons = {}
-    for name in evaluation.opponents:
-        low, high = _ends(sampled[NETWORK] - sampled[name], evaluation.confidence)
-        comparisons[name] = Comparison(figures[name], figures[NETWORK] - figures[name], low, high)
-    trivial = trivial_opponent(evaluation.task, primary)
+    for name, found in evaluation.opponents.items():
+        low, high = _ends(samples[NETWORK][primary] - samples[name][primary], evaluation.confidence)
+        comparisons[name] = Comparison(found[primary], network - found[primary], low, high)
+    trivial = trivial_opponent(primary)
     standing = Standing(
         primary=primary,
-        network=figures[NETWORK],
+        network=network,
         comparisons=comparisons,
         trivial=trivial,
-        trivial_figure=figures[trivial],
-        signal=_beats_trivial(sampled, trivial, primary, evaluation.confidence),
+        signal=_signal(samples, trivial, primary, evaluation.confidence),
         confidence=evaluation.confidence,
     )
     outcome, verdict = judge(standing)
@@ -165,11 +160,15 @@ def _compare(evaluation: Evaluation, samples: Mapping[str, Figures]) -> dict[str
     return {"differences": differences, "verdict": verdict, "outcome": outcome}
 
 
-def _beats_trivial(sampled: Mapping[str, Floats], trivial: str, primary: str, confidence: float) -> bool:
-    sign = 1.0 if METRICS[primary].higher_is_better else -1.0
-    candidates = [name for name in sampled if name not in (trivial, "median", "mean", "majority")]
+def _signal(samples: Mapping[str, Figures], trivial: str, primary: str, confidence: float) -> bool:
+    """Whether the network or an opponent beats the trivial one, with intervals widened for the chances they have."""
+    candidates = [(name, metric) for name in samples if name not in TRIVIAL for metric in signal_metrics(primary)]
     widened = 1.0 - (1.0 - confidence) / len(candidates)
-    return any(_ends(sign * (sampled[name] - sampled[trivial]), widened)[0] > 0 for name in candidates)
+    for name, metric in candidates:
+        gain = samples[name][metric] - samples[trivial][metric]
+        if _ends(gain if METRICS[metric].higher_is_better else -gain, widened)[0] > 0:
+            return True
+    return False
 
 
 def _ends(samples: Floats, confidence: float) -> Interval:
@@ -184,9 +183,9 @@ def _difference(primary: str, comparison: Comparison) -> Difference:
     worse = sign * comparison.low < 0 and sign * comparison.high < 0
     return Difference(
         metric=primary,
-        difference=comparison.difference,
-        low=comparison.low,
-        high=comparison.high,
+        difference=rounded(comparison.difference),
+        low=rounded(comparison.low),
+        high=rounded(comparison.high),
         better="network" if better else "opponent" if worse else None,
     )
 

@@ -17,6 +17,14 @@ class _Figures(BaseModel):
 Interval = tuple[float, float]
 
 
+def rounded(value: float, digits: int = 9) -> float:
+    """`value` with so many significant digits.
+
+    Threads add up in an order of their own, which shows in the last digits; a bundle has to be the same every time.
+    """
+    return float(f"{value:.{digits}g}")
+
+
 class Difference(_Figures):
     """The network's figure less an opponent's, on the same rows and resamples."""
 

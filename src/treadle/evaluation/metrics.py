@@ -26,8 +26,8 @@ def unweighted(rows: int) -> NDArray[np.float64]:
 
 def mean(values: NDArray[Any], weights: Floats) -> Floats:
     """Weighted mean of `values`, shape (rows,)."""
-    total: Floats = weights @ values.astype(weights.dtype)
-    return total / weights.sum(axis=1)
+    figure: Floats = (weights @ values.astype(weights.dtype)) / weights.sum(axis=1)
+    return figure
 
 
 def classification_metrics(
@@ -60,33 +60,50 @@ def precision_recall_f1(
 ) -> tuple[Floats, Floats, Floats]:
     """Precision, recall and F1 of class `positive`, or their mean over the classes that occur (macro average).
 
-    A class that was never answered has precision 0, as in scikit-learn.
+    A class that was never answered has precision 0, and one that never occurs recall 0, as in scikit-learn.
     """
-    truly = weights @ _one_hot(truth, classes, weights)
-    claimed = weights @ _one_hot(answered, classes, weights)
     # Rows answered wrongly get a class of their own, beyond the last.
-    right = weights @ _one_hot(np.where(truth == answered, truth, classes), classes, weights)
-    precision = _ratio(right, claimed)
-    recall = _ratio(right, truly)
-    f1 = _ratio(2 * right, truly + claimed)
+    right = np.where(truth == answered, truth, classes)
+    counts = [_one_hot(codes, classes) for codes in (truth, answered, right)]
+    plain = _of_counts(*(count.sum(axis=0) for count in counts))
+    drawn = _of_counts(*(weights @ count.astype(weights.dtype) for count in counts))
     if positive is not None:
-        return precision[:, positive], recall[:, positive], f1[:, positive]
+        precision, recall, f1 = (figures[:, positive] for figures in drawn)
+    else:
+        precision, recall, f1 = (_macro(figures, known) for figures, known in zip(drawn, plain, strict=True))
+    return precision, recall, f1
+
+
+def _of_counts(truly: Floats, claimed: Floats, right: Floats) -> tuple[Floats, Floats, Floats]:
+    """Precision, recall and F1 by class, NaN for a class that neither occurs nor is answered."""
     occurs = (truly + claimed) > 0
-    kinds = occurs.sum(axis=1)
-    return precision.sum(axis=1) / kinds, recall.sum(axis=1) / kinds, f1.sum(axis=1) / kinds
+    ratios = _ratio(right, claimed), _ratio(right, truly), _ratio(2 * right, truly + claimed)
+    precision, recall, f1 = (np.where(occurs, ratio, np.nan) for ratio in ratios)
+    return precision, recall, f1
+
+
+def _macro(figures: Floats, plain: Floats) -> Floats:
+    """Mean over the classes that occur among the rows, shape (resamples,).
+
+    A class that a resample did not draw counts there with its figure on all rows: left out, a rare class on which the
+    model fails would make it look better.
+    """
+    filled = np.where(np.isfinite(figures), figures, plain)[:, np.isfinite(plain)]
+    if filled.shape[1] == 0:
+        return np.full(len(figures), np.nan)
+    average: Floats = filled.mean(axis=1)
+    return average
 
 
 def roc_auc(truth: Codes, probabilities: Floats, positive: int | None, weights: Floats) -> Floats:
-    """Area under the ROC curve of class `positive`, or its mean over the classes, each against the rest.
-
-    A class that a resample did not draw, or drew alone, is left out of that resample's mean.
-    """
+    """Area under the ROC curve of class `positive`, or its mean over the classes, each against the rest."""
     if positive is not None:
         return _ranking(truth == positive, probabilities[:, positive], weights)
     classes = range(probabilities.shape[1])
-    areas = np.stack([_ranking(truth == index, probabilities[:, index], weights) for index in classes])
-    defined = np.isfinite(areas)
-    return _ratio(np.where(defined, areas, 0.0).sum(axis=0), defined.sum(axis=0), undefined=np.nan)
+    every = unweighted(len(truth))
+    plain = [_ranking(truth == index, probabilities[:, index], every)[0] for index in classes]
+    drawn = [_ranking(truth == index, probabilities[:, index], weights) for index in classes]
+    return _macro(np.stack(drawn, axis=1), np.array(plain))
 
 
 def _ranking(positive: NDArray[np.bool_], score: Floats, weights: Floats) -> Floats:
@@ -140,7 +157,8 @@ def mae(truth: Floats, values: Floats, weights: Floats) -> Floats:
 
 def rmse(truth: Floats, values: Floats, weights: Floats) -> Floats:
     """Root of the mean squared error."""
-    return np.sqrt(mean((truth - values) ** 2, weights))
+    root: Floats = np.sqrt(mean((truth - values) ** 2, weights))
+    return root
 
 
 def r2(truth: Floats, values: Floats, weights: Floats) -> Floats:
@@ -149,12 +167,13 @@ def r2(truth: Floats, values: Floats, weights: Floats) -> Floats:
     centred = truth - truth.mean()
     variance = mean(centred**2, weights) - mean(centred, weights) ** 2
     unexplained = mean((truth - values) ** 2, weights)
-    share: Floats = 1.0 - _ratio(unexplained, np.maximum(variance, 0.0), undefined=np.nan)
-    return share
+    explained: Floats = 1.0 - _ratio(unexplained, np.maximum(variance, 0.0), undefined=np.nan)
+    return explained
 
 
-def _one_hot(codes: Codes, classes: int, weights: Floats) -> Floats:
-    return (codes[:, None] == np.arange(classes)).astype(weights.dtype)
+def _one_hot(codes: Codes, classes: int) -> NDArray[np.float64]:
+    """Shape (rows, classes); all zero for a code beyond the last class."""
+    return np.equal.outer(codes, np.arange(classes)).astype(np.float64)
 
 
 def _ratio(over: NDArray[Any], under: NDArray[Any], undefined: float = 0.0) -> Floats:

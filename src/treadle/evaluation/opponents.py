@@ -19,6 +19,7 @@ from treadle.evaluation import linear, neighbours, trees
 from treadle.evaluation.metrics import Floats
 from treadle.evaluation.problem import Predict, Problem, Rows
 from treadle.evaluation.terms import trivial_opponent
+from treadle.evaluation.threads import threads_for
 
 FIT: dict[str, tuple[str, ...]] = {
     "classification": ("majority", "logistic_regression", "nearest_neighbours", "gradient_boosting"),
@@ -38,6 +39,11 @@ class Opponent:
     note: str
     """What was chosen for it on the validation rows."""
 
+    def outputs(self, rows: Rows) -> Floats:
+        """Its probabilities or values for these rows, as `Predict` says."""
+        with threads_for(rows.cells):
+            return self.predict(rows)
+
 
 def names_for(task: str, primary: str, asked: tuple[str, ...] | None) -> list[str]:
     """The opponents to fit: those asked for, or all that fit the task.
@@ -52,7 +58,7 @@ def names_for(task: str, primary: str, asked: tuple[str, ...] | None) -> list[st
             raise RecipeError(
                 f"evaluation.opponents: {name} does not fit {task}; those that do: {', '.join(FIT[task])}"
             )
-    trivial = trivial_opponent(task, primary)
+    trivial = trivial_opponent(primary)
     return [name for name in FIT[task] if asked is None or name in asked or name == trivial]
 
 
@@ -65,11 +71,15 @@ def fit_opponents(
         names: those that `names_for` allows.
         problem: the rows to learn from.
         threshold: how the network's threshold was found (two classes); each opponent's is found the same way.
+
+    Raises:
+        MissingExtraError: scikit-learn is not installed.
     """
     fitted = {}
-    for name in names:
-        predict, note = _FITS[name](problem)
-        fitted[name] = Opponent(name, predict, _answers(problem, predict, threshold), note)
+    with threads_for(problem.train.cells):
+        for name in names:
+            predict, note = _FITS[name](problem)
+            fitted[name] = Opponent(name, predict, _answers(problem, predict, threshold), note)
     return fitted
 
 

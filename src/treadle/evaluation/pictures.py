@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treadle.bundle.answers import ClassificationAnswers
-from treadle.evaluation.evaluation import Bin, Calibration, Confusion, Curve, Histogram, Residuals
+from treadle.evaluation.evaluation import Bin, Calibration, Confusion, Curve, Histogram, Residuals, rounded
 from treadle.evaluation.metrics import Codes, Floats
 
 BINS = 10
@@ -30,11 +30,11 @@ def calibration(truth: Codes, answered: Codes, probabilities: Floats, positive: 
     predicted = np.bincount(bin_of_row, given, BINS)
     observed = np.bincount(bin_of_row, came_true, BINS)
     filled = [
-        Bin(rows=rows[i], predicted=predicted[i] / rows[i], observed=observed[i] / rows[i])
+        Bin(rows=rows[i], predicted=rounded(predicted[i] / rows[i]), observed=rounded(observed[i] / rows[i]))
         for i in np.flatnonzero(rows)
     ]
     error = float(np.abs(predicted - observed).sum() / len(truth))
-    return Calibration(about="answered" if positive is None else "positive", bins=tuple(filled), error=error)
+    return Calibration(about="answered" if positive is None else "positive", bins=tuple(filled), error=rounded(error))
 
 
 def confusion(truth: Codes, answered: Codes, answers: ClassificationAnswers) -> Confusion:
@@ -82,4 +82,4 @@ def residuals(truth: Floats, values: Floats, seed: int) -> Residuals:
 
 def _digits(values: NDArray[Any]) -> tuple[float, ...]:
     """With six significant digits: more would fill the bundle and show nothing."""
-    return tuple(float(f"{value:.6g}") for value in values)
+    return tuple(rounded(value, 6) for value in values)

@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers
+from treadle.bundle.predictor import Predictor
+from treadle.data.contract import Contract
 from treadle.evaluation import metrics
 from treadle.evaluation.metrics import Floats
-from treadle.evaluation.terms import METRICS
+from treadle.evaluation.terms import METRICS, primary_metric
+from treadle.features import Features
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,20 @@ class Rows:
     targets: NDArray[Any]
     """Class of each row (int), or its value in the target's units (float64), shape (rows,)."""
 
+    @classmethod
+    def of(cls, checked: dict[str, NDArray[Any]], contract: Contract, features: Features) -> Rows:
+        """The rows of these checked columns, the target's among them."""
+        columns = {field.name: checked[field.name] for field in contract.features}
+        targets = checked[contract.target.name]
+        return cls(columns, features.transform(columns), targets)
+
     def __len__(self) -> int:
         return len(self.targets)
+
+    @property
+    def cells(self) -> int:
+        """Rows times features."""
+        return len(self) * len(self.columns)
 
 
 Predict = Callable[[Rows], Floats]
@@ -50,6 +65,21 @@ class Problem:
     code_sizes: tuple[int, ...] = ()
     """Codes of each column of `Rows.inputs["codes"]`."""
     seed: int = 0
+
+    @classmethod
+    def of(cls, train: Rows, validation: Rows, predictor: Predictor, seed: int) -> Problem:
+        """What there is to learn for the opponents of `predictor`'s network."""
+        bundle = predictor.bundle
+        classes = bundle.answers.outputs if bundle.task == "classification" else 0
+        return cls(
+            train,
+            validation,
+            bundle.answers,
+            primary_metric(classes, bundle.recipe.get("training", {}).get("loss")),
+            {field.name: len(field.categories) for field in bundle.contract.features if field.kind == "category"},
+            bundle.features.cardinalities,
+            seed,
+        )
 
     @property
     def classes(self) -> int:

@@ -23,7 +23,7 @@ METRICS = {
     "f1": Metric("F1", True),
     "precision": Metric("precision", True),
     "recall": Metric("recall", True),
-    "brier": Metric("Brier score", False),
+    "brier": Metric("Brier", False),
     "mae": Metric("MAE", False, in_units=True),
     "rmse": Metric("RMSE", False, in_units=True),
     "r2": Metric("R²", True),
@@ -39,23 +39,45 @@ OPPONENTS = {
     "gradient_boosting": "gradient boosting",
 }
 
+SHORT = {
+    "majority": "majority class",
+    "median": "median",
+    "mean": "mean",
+    "logistic_regression": "logistic regression",
+    "ridge": "ridge",
+    "nearest_neighbours": "nearest neighbours",
+    "gradient_boosting": "gradient boosting",
+}
+"""The opponents over a column."""
 
-def primary_metric(task: str, loss: str | None) -> str:
+TRIVIAL = frozenset({"majority", "median", "mean"})
+"""Opponents that look at no feature."""
+
+
+def primary_metric(classes: int, loss: str | None) -> str:
     """What the verdict is about.
 
-    Classification: ROC AUC, which needs no threshold and does not reward answering the common class. Regression:
-    the error that the loss aims at, so that a network is not judged by what it was not trained for.
+    Two classes: ROC AUC, which needs no threshold and does not reward answering the common class. More: accuracy,
+    since a mean over the classes would hang on the few rows of the rarest. Regression (no classes): the error that
+    the loss aims at, so that a network is not judged by what it was not trained for.
     """
-    if task == "classification":
-        return "roc_auc"
+    if classes:
+        return "roc_auc" if classes == 2 else "accuracy"
     return "rmse" if loss in (None, "mse") else "mae"
 
 
-def trivial_opponent(task: str, primary: str) -> str:
-    """The best answer that looks at no feature: what `primary` must beat before one may speak of a signal."""
-    if task == "classification":
-        return "majority"
-    return "median" if primary == "mae" else "mean"
+def signal_metrics(primary: str) -> tuple[str, ...]:
+    """Beating the trivial opponent on one of these is a signal.
+
+    Accuracy alone could not tell: where one class is common, to answer it always may be right most often although
+    the features do say something. Log loss can.
+    """
+    return ("accuracy", "log_loss") if primary == "accuracy" else (primary,)
+
+
+def trivial_opponent(primary: str) -> str:
+    """The best answer by `primary` that looks at no feature: what must be beaten before one may speak of a signal."""
+    return {"mae": "median", "rmse": "mean"}.get(primary, "majority")
 
 
 def decimals(metric: str, value: float) -> int:
@@ -67,7 +89,13 @@ def decimals(metric: str, value: float) -> int:
 
 def figure(metric: str, value: float) -> str:
     """A metric's value as a person writes it: `0.866`, `49,782`."""
-    return f"{value:,.{decimals(metric, value)}f}"
+    return _written(value, decimals(metric, value))
+
+
+def span(metric: str, ends: tuple[float, float], beside: float) -> str:
+    """An interval, written with the digits of the value `beside` it: `0.846 to 0.885`."""
+    places = decimals(metric, beside)
+    return f"{_written(ends[0], places)} to {_written(ends[1], places)}"
 
 
 def change(metric: str, value: float, beside: float) -> str:
@@ -75,4 +103,9 @@ def change(metric: str, value: float, beside: float) -> str:
     places = decimals(metric, beside)
     while places < 6 and value != 0.0 and abs(value) < 0.5 * 10.0**-places:
         places += 1
-    return f"{value:,.{places}f}"
+    return _written(value, places)
+
+
+def _written(value: float, places: int) -> str:
+    # Adding zero takes the sign from what is zero once rounded.
+    return f"{round(value, places) + 0.0:,.{places}f}"

@@ -3,8 +3,8 @@
 The rule, on the test rows and the primary metric (`terms.primary_metric`):
 
 1. *No signal*: neither the network nor any opponent beats the trivial one, that is, no paired interval of the
-   difference lies on the better side of zero. Many candidates get as many chances to beat it by luck, so here each
-   interval is widened to 1 - (1 - confidence) / candidates (Bonferroni).
+   difference lies on the better side of zero, on any of `terms.signal_metrics`. Many comparisons are as many chances
+   to beat it by luck, so here each interval is widened to 1 - (1 - confidence) / comparisons (Bonferroni).
 2. Otherwise the network is held against its strongest opponent, the one with the best figure:
    *worth it* if the paired interval of the difference lies on the network's side of zero,
    *not worth it* if it lies on the other side,
@@ -46,7 +46,6 @@ class Standing:
     """The network's primary metric."""
     comparisons: dict[str, Comparison]
     trivial: str
-    trivial_figure: float
     signal: bool
     """Whether anything beats the trivial opponent."""
     confidence: float
@@ -57,7 +56,7 @@ def judge(standing: Standing) -> tuple[Outcome, str]:
     title = METRICS[standing.primary].title
     trivial = OPPONENTS[standing.trivial]
     if not standing.signal:
-        value = figure(standing.primary, standing.trivial_figure)
+        value = figure(standing.primary, standing.comparisons[standing.trivial].figure)
         return "no_signal", f"no signal: nothing beats {trivial} ({title} {value})"
     rival, beside = _strongest(standing)
     network, other = figure(standing.primary, standing.network), figure(standing.primary, beside.figure)
@@ -66,7 +65,8 @@ def judge(standing: Standing) -> tuple[Outcome, str]:
         return "worth_it", f"worth it: {title} {network} beats {OPPONENTS[rival]} by {gain}"
     if _worse(standing, beside):
         loss = _interval(standing, beside)
-        return "not_worth_it", f"not worth it: {OPPONENTS[rival]} ({title} {other}) is better than {network} by {loss}"
+        sentence = f"not worth it: {OPPONENTS[rival]} is better by {loss}: {title} {other} against {network}"
+        return "not_worth_it", sentence
     sentence = (
         f"no difference that this test set can see between the network ({title} {network}) and "
         f"{OPPONENTS[rival]} ({other}): {_interval(standing, beside, signed=True)}"

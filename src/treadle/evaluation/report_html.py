@@ -1,0 +1,237 @@
+"""The report as one HTML file: nothing is loaded, no script runs, every text of the user is escaped."""
+
+from __future__ import annotations
+
+from html import escape
+
+from treadle.evaluation import plots
+from treadle.evaluation.evaluation import Confusion, Evaluation
+from treadle.evaluation.report import Report, class_sentence, label_text, leakage_sentences, printable
+from treadle.evaluation.style import CSS
+from treadle.evaluation.terms import METRICS, SHORT, figure, span
+from treadle.evaluation.verdict import Outcome
+
+HEADLINES: dict[Outcome, str] = {
+    "worth_it": "Worth it",
+    "no_difference": "No difference",
+    "not_worth_it": "Not worth it",
+    "no_signal": "No signal",
+}
+TILES = {"classification": ("roc_auc", "accuracy", "f1", "log_loss"), "regression": ("mae", "rmse", "r2")}
+
+
+def render_report(report: Report) -> str:
+    """The report as an HTML document. The same facts give the same text."""
+    evaluation = report.evaluation
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            # Even what escaping might miss could not load or run anything.
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+            f"<title>{_text(report.name)}: report</title>",
+            f"<style>{CSS}</style>",
+            "</head>",
+            "<body>",
+            "<main>",
+            _header(report),
+            _verdict(evaluation),
+            _tiles(evaluation),
+            _metrics(evaluation),
+            _answers(evaluation),
+            _facts(report),
+            _next(report),
+            "</main>",
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+
+
+def _text(text: str) -> str:
+    return escape(printable(text))
+
+
+def _header(report: Report) -> str:
+    evaluation = report.evaluation
+    what = f"{evaluation.task} of {evaluation.target}, from {report.source}"
+    return f"<header><p>Treadle report</p><h1>{_text(report.name)}</h1><p>{_text(what)}</p></header>"
+
+
+def _verdict(evaluation: Evaluation) -> str:
+    if evaluation.verdict is None or evaluation.outcome is None:
+        return ""
+    headline = HEADLINES[evaluation.outcome]
+    sentence = evaluation.verdict.removeprefix(f"{headline.lower()}: ")
+    sentence = sentence[0].upper() + sentence[1:]
+    return f'<p class="verdict {evaluation.outcome}"><strong>{headline}</strong><span>{_text(sentence)}.</span></p>'
+
+
+def _tiles(evaluation: Evaluation) -> str:
+    tiles = []
+    for metric in TILES[evaluation.task]:
+        if metric in evaluation.metrics:
+            value = evaluation.metrics[metric]
+            within = f"<dd>{_interval(evaluation, metric)}</dd>" if metric in evaluation.intervals else ""
+            tiles.append(f"<div><dt>{METRICS[metric].title}</dt><dd>{figure(metric, value)}</dd>{within}</div>")
+    return f'<dl class="tiles">{"".join(tiles)}</dl>'
+
+
+def _interval(evaluation: Evaluation, metric: str) -> str:
+    ends = span(metric, evaluation.intervals[metric], evaluation.metrics[metric])
+    return f"{100 * evaluation.confidence:g} % interval {ends}"
+
+
+def _metrics(evaluation: Evaluation) -> str:
+    models = {"network": evaluation.metrics, **evaluation.opponents}
+    intervals = {"network": evaluation.intervals, **evaluation.opponent_intervals}
+    heads = "".join(f'<th scope="col">{SHORT.get(name, name)}</th>' for name in models)
+    rows = []
+    for metric in evaluation.metrics:
+        found = [figures[metric] for figures in models.values() if metric in figures]
+        best = max(found) if METRICS[metric].higher_is_better else min(found)
+        cells = [
+            _cell(metric, models[name].get(metric), intervals[name].get(metric), best, alone=len(models) == 1)
+            for name in models
+        ]
+        rows.append(f'<tr><th scope="row">{METRICS[metric].title}</th>{"".join(cells)}</tr>')
+    table = (
+        f'<div class="wide" tabindex="0" role="region" aria-label="Metrics"><table>'
+        f"<caption>{_text(_how(evaluation))}</caption>"
+        f'<thead><tr><th scope="col"></th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )
+    return f"<h2>{'Beside its opponents' if evaluation.opponents else 'Metrics'}</h2>{table}{_forest(evaluation)}"
+
+
+def _cell(metric: str, value: float | None, ends: tuple[float, float] | None, best: float, *, alone: bool) -> str:
+    if value is None:
+        return "<td></td>"
+    within = f"<small>{span(metric, ends, value)}</small>" if ends is not None else ""
+    mark = ' class="best"' if value == best and not alone else ""
+    return f"<td{mark}>{figure(metric, value)}{within}</td>"
+
+
+def _how(evaluation: Evaluation) -> str:
+    """What the figures are figures of."""
+    distinct = f" ({evaluation.distinct_rows:,} of them distinct)" if evaluation.distinct_rows < evaluation.rows else ""
+    sentences = [f"On {evaluation.rows:,} rows{distinct} that training never saw."]
+    if evaluation.skipped:
+        sentences.append(f"{evaluation.skipped:,} rows that break the contract were left out.")
+    about = class_sentence(evaluation)
+    if about is not None:
+        sentences.append(about)
+    sentences.append(
+        f"Small: {100 * evaluation.confidence:g} % intervals from {evaluation.resamples:,} bootstrap resamples."
+    )
+    return " ".join(sentences)
+
+
+def _forest(evaluation: Evaluation) -> str:
+    if not evaluation.differences:
+        return ""
+    title = METRICS[evaluation.primary].title
+    chart = plots.svg(
+        f"{title} of the network less that of each opponent, with intervals",
+        plots.forest(evaluation.differences),
+        size=(8.4, 0.9 + 0.36 * len(evaluation.differences)),
+    )
+    notes = "".join(
+        f"<li>{SHORT[name]}: {_text(note)}</li>" for name, note in evaluation.opponent_notes.items() if note
+    )
+    return (
+        f'<figure class="below"><h3>Is the difference more than luck?</h3>{chart}<figcaption>Every line is the '
+        f"{100 * evaluation.confidence:g} % interval of a difference on the same test rows. Green, right of zero: the "
+        "network is better. Red, left of it: the opponent is. Amber: this test set cannot tell. What was chosen for "
+        f"the opponents, on the validation rows:<ul>{notes}</ul></figcaption></figure>"
+    )
+
+
+def _answers(evaluation: Evaluation) -> str:
+    figures = _of_classes(evaluation) if evaluation.task == "classification" else _of_values(evaluation)
+    return f'<h2>What it answers</h2><div class="figures">{"".join(figures)}</div>'
+
+
+def _of_classes(evaluation: Evaluation) -> list[str]:
+    figures = []
+    if "network" in evaluation.roc:
+        caption = (
+            "How many rows of the positive class are found, against how many others are taken for it, at every "
+            "threshold. The further to the upper left the better; the diagonal is guessing."
+        )
+        figures.append(_figure("ROC curve", plots.svg("ROC curves", plots.roc(evaluation.roc)), caption))
+    if evaluation.calibration is not None:
+        found = evaluation.calibration
+        what = "the positive class" if found.about == "positive" else "the answered class"
+        caption = (
+            f"Rows in bins of the probability given to {what}; larger dots hold more rows. On the diagonal, "
+            f"probabilities are as frequent as they say. Expected calibration error {found.error:.3f}."
+        )
+        figures.append(_figure("Calibration", plots.svg("Reliability diagram", plots.calibration(found)), caption))
+    if evaluation.confusion is not None:
+        caption = "Test rows by their true class (rows) and the class that was answered (columns)."
+        figures.append(_figure("Confusion", _confusion(evaluation.confusion), caption))
+    return figures
+
+
+def _confusion(confusion: Confusion) -> str:
+    labels = [_text(label_text(label)) for label in confusion.labels]
+    heads = "".join(f'<th scope="col">{label}</th>' for label in labels)
+    rows = []
+    for label, counts in zip(labels, confusion.counts, strict=True):
+        total = max(sum(counts), 1)
+        cells = [
+            f'<td style="--share:{60 * count / total:.0f}%">{count:,}<small>{count / total:.1%}</small></td>'
+            for count in counts
+        ]
+        rows.append(f'<tr><th scope="row">{label}</th>{"".join(cells)}</tr>')
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Confusion"><table class="confusion"><thead><tr>'
+        f'<th scope="col">true \\ answered</th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )
+
+
+def _of_values(evaluation: Evaluation) -> list[str]:
+    if evaluation.residuals is None:
+        return []
+    found = evaluation.residuals
+    shown = f"{len(found.actual):,} of the test rows. " if len(found.actual) < evaluation.rows else ""
+    against = plots.svg("Predicted against actual values", plots.against_actual(found))
+    errors = plots.svg("Histogram of the errors", plots.errors(found))
+    return [
+        _figure("Predicted and actual", against, f"{shown}On the diagonal, the prediction is exact."),
+        _figure("Errors", errors, "Predicted less actual; the outermost bars hold the largest 1 % of the errors."),
+    ]
+
+
+def _figure(title: str, content: str, caption: str) -> str:
+    return f"<figure><h3>{title}</h3>{content}<figcaption>{_text(caption)}</figcaption></figure>"
+
+
+def _facts(report: Report) -> str:
+    rows = ", ".join(f"{count:,} {part}" for part, count in report.rows.items())
+    leakage = "; ".join(leakage_sentences(report.leakage))
+    seconds = ", ".join(f"{stage} {taken:.1f} s" for stage, taken in report.seconds.items())
+    facts = [("rows", rows), ("leakage", leakage), *(("notice", notice) for notice in report.notices)]
+    facts += [("time", seconds), ("bundle", report.bundle)]
+    lines = "".join(f'<tr><th scope="row">{name}</th><td>{_text(value)}</td></tr>' for name, value in facts)
+    chart = plots.svg("Loss by epoch", plots.learning(report.curve))
+    caption = (
+        "Mean loss of every epoch. Training stops when the validation loss gets no better, and the best weights are "
+        "kept."
+    )
+    return (
+        '<h2>How it was trained</h2><div class="figures">'
+        f'<figure><h3>Data</h3><table class="facts"><tbody>{lines}</tbody></table></figure>'
+        f"{_figure('Learning curve', chart, caption)}</div>"
+    )
+
+
+def _next(report: Report) -> str:
+    items = "".join(
+        f"<li><code>{_text(command)}</code><span>{_text(purpose)}</span></li>" for command, purpose in report.commands
+    )
+    return f'<h2>What to try next</h2><ul class="next">{items}</ul>'
