@@ -1,10 +1,11 @@
 """Speed of training: the churn network of the course, and the whole `churn` recipe, beside Keras on TensorFlow.
 
-    python -m benchmarks.churn
+python -m benchmarks.churn
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -63,7 +64,7 @@ def epoch_seconds() -> float:
             progress=lambda progress: times.append((progress.epoch, time.perf_counter())),
         )
     # Several epochs may run as one compiled stretch, reported together.
-    stretches = [(later[0] - first[0], later[1] - first[1]) for first, later in zip(times, times[1:], strict=False)]
+    stretches = [(later[0] - first[0], later[1] - first[1]) for first, later in itertools.pairwise(times)]
     total = sum(epochs for epochs, _ in stretches[1:])
     return sum(seconds for _, seconds in stretches[1:]) / total
 

@@ -39,7 +39,8 @@ def publish(title: str, command: str, figures: list[Figure]) -> None:
     """Keep the part's figures and write RESULTS.md anew from all parts kept so far."""
     PARTS.mkdir(exist_ok=True)
     part = {"title": title, "command": command, "machine": processor(), "figures": [asdict(f) for f in figures]}
-    (PARTS / f"{command.split('.')[-1].split()[0]}.json").write_text(json.dumps(part, indent=1) + "\n")
+    name = command.rpartition(".")[2]
+    (PARTS / f"{name}.json").write_text(json.dumps(part, indent=1) + "\n")
     write_results()
     for figure in figures:
         print(f"{figure.what}: {figure.value}{f'  (goal: {figure.goal})' if figure.goal else ''}", flush=True)

@@ -1,6 +1,6 @@
 """What the serving install weighs, and what `import treadle` costs.
 
-    python -m benchmarks.footprint
+python -m benchmarks.footprint
 """
 
 from __future__ import annotations
@@ -29,7 +29,12 @@ def main() -> None:
         "python -m benchmarks.footprint",
         [
             Figure("on disk, all packages, pip not counted", f"{weight:.0f} MB", "at most 270 MB", weight <= 270),
-            Figure("`import treadle`, median of 9 over a bare interpreter", f"{seconds:.3f} s", "under 0.3 s", seconds < 0.3),
+            Figure(
+                "`import treadle`, median of 9 over a bare interpreter",
+                f"{seconds:.3f} s",
+                "under 0.3 s",
+                seconds < 0.3,
+            ),
             Figure("`import treadle` loads JAX, scikit-learn or Polars", "no" if bare else "yes", "no", bare),
         ],
     )

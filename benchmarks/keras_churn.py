@@ -14,6 +14,8 @@ start = time.perf_counter()
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import itertools  # noqa: E402
+
 import keras  # noqa: E402
 import polars as pl  # noqa: E402
 from sklearn.metrics import roc_auc_score  # noqa: E402
@@ -46,7 +48,7 @@ def main() -> None:
     fitting = time.perf_counter()
     model.fit(x, y, validation_data=(x_test, y_test), epochs=100, batch_size=32, callbacks=[stamp, stop], verbose=0)
     fitted = time.perf_counter()
-    epochs = sorted(later - earlier for earlier, later in zip(ends, ends[1:], strict=False))
+    epochs = sorted(later - earlier for earlier, later in itertools.pairwise(ends))
     print(
         json.dumps(
             {

@@ -1,6 +1,6 @@
 """Speed of prediction: one row in process, a cold start, and a file of five million rows.
 
-    python -m benchmarks.prediction BUNDLE      (default: a churn bundle trained for the purpose)
+python -m benchmarks.prediction BUNDLE      (default: a churn bundle trained for the purpose)
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def cold_start(bundle: Path, folder: Path) -> Figure:
     times = []
     for _ in range(7):
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "treadle", "predict", str(bundle), str(source)], check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "treadle", "predict", str(bundle), str(source)], check=True, capture_output=True
+        )
         times.append(time.perf_counter() - start)
     median = statistics.median(times)
     return Figure("`treadle predict` of one row, cold, median of 7", f"{median:.2f} s", "under 1 s", median < 1)

@@ -1,6 +1,6 @@
 """Quality of the built-in recipes for tables on their test rows, over seeds of split and training.
 
-    python -m benchmarks.quality
+python -m benchmarks.quality
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ SEEDS = (1, 2, 3, 4, 5)
 
 
 def main() -> None:
-    publish("Quality on test rows (grouped splits)", "python -m benchmarks.quality", [*churn(), *housing(), *phishing(), *salary()])
+    publish(
+        "Quality on test rows (grouped splits)",
+        "python -m benchmarks.quality",
+        [*churn(), *housing(), *phishing(), *salary()],
+    )
 
 
 def summaries(recipe: str, seeds: tuple[int, ...]) -> list[dict[str, Any]]:

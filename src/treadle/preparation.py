@@ -116,7 +116,7 @@ def _keep_good(contract: Contract, table: Table, on_bad_row: OnBadRow, notices: 
     if on_bad_row == "fail":
         raise ContractError(describe_faults(checked.faults, table.source))
     if not checked.good.any():
-        raise DataError(f"{table.source}: no row of this part of the data keeps the contract; {count_of(checked.faults)}")
+        raise DataError(f"{table.source}: no row is left to learn from: {count_of(checked.faults)}")
     if on_bad_row == "report":
         notices.extend(f"left out: {describe_fault(fault)}" for fault in checked.faults)
     else:

@@ -268,7 +268,8 @@ def _read_document(name: str) -> dict[str, Any]:
     elif name in built_in_recipes():
         source = built_in.read_bytes()
     else:
-        raise RecipeError(f"no recipe {name!r}: neither a .yaml file nor a built-in{did_you_mean(name, built_in_recipes())}")
+        hint = did_you_mean(name, built_in_recipes())
+        raise RecipeError(f"no recipe {name!r}: neither a .yaml file nor a built-in{hint}")
     try:
         document = yaml.safe_load(source.decode("utf-8"))
     except UnicodeDecodeError as error:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from treadle.bundle import golden
-from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers, best_threshold
+from treadle.bundle.answers import ClassificationAnswers, best_threshold
 from treadle.bundle.bundle import Bundle
 from treadle.bundle.graph import Graph
 from treadle.bundle.predictor import OnBadRow, Predictor
@@ -109,6 +109,9 @@ def fit(
     recipe = prepared.recipe
     for notice in prepared.notices:
         say(notice)
+    classes = len(prepared.answers.labels) if isinstance(prepared.answers, ClassificationAnswers) else 0
+    primary = primary_metric(classes, recipe.training.loss)
+    names = names_for(prepared.task, primary, recipe.evaluation.opponents)
     read = time.perf_counter()
 
     folder = Path(out) if out is not None else Path("runs") / recipe.name
@@ -125,7 +128,7 @@ def fit(
 
     say("fitting the opponents, and judging all on the test rows")
     path = folder / f"{recipe.name}.treadle"
-    evaluation = _judge(bundle, prepared, path)
+    evaluation = _judge(bundle, prepared, names, path)
     example = folder / "example.csv"
     _write_examples(example, prepared)
     report = Report(
@@ -235,20 +238,10 @@ def _settle_answers(bundle: Bundle, prepared: Prepared) -> Bundle:
     return dataclasses.replace(bundle, answers=answers.model_copy(update={"threshold": threshold}))
 
 
-def _judge(bundle: Bundle, prepared: Prepared, path: Path) -> Evaluation:
+def _judge(bundle: Bundle, prepared: Prepared, names: list[str], path: Path) -> Evaluation:
     """Save the bundle, judge it through the predictor of the saved file, and save it again with what was found."""
     recipe = prepared.recipe
-    primary = primary_metric(prepared.task, recipe.training.loss)
-    problem = Problem(
-        train=prepared.train,
-        validation=prepared.validation,
-        answers=prepared.answers,
-        primary=primary,
-        category_sizes={f.name: len(f.categories) for f in prepared.contract.features if f.kind == "category"},
-        code_sizes=prepared.features.cardinalities,
-        seed=recipe.training.seed,
-    )
-    names = names_for(prepared.task, primary, recipe.evaluation.opponents)
+    problem = Problem.of(prepared.train, prepared.validation, Predictor(bundle), recipe.training.seed)
     opponents = fit_opponents(names, problem, recipe.evaluation.threshold)
     test = prepared.test_table
     bundle = dataclasses.replace(bundle, golden=golden.record(Predictor(bundle), test))

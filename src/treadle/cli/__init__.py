@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import typer
-from click.exceptions import Abort, ClickException
 
 from treadle.cli import data, doctor, serve, train, use
 from treadle.cli.console import complain
@@ -50,18 +49,14 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """The exit code of the command line `arguments`: 0, or the code of the error that ended it."""
     try:
-        result = app(args=arguments, standalone_mode=False)
+        app(args=arguments)
     except TreadleError as error:
         complain(str(error))
         return error.exit_code
-    except ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, Abort):
-        complain("interrupted")
-        return 130
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
     except BrokenPipeError:
         # The reader of our output went away (`treadle predict ... | head`): nothing is left to say to it.
         sys.stderr.close()
         return 141
-    return result if isinstance(result, int) else 0
+    return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +11,9 @@ from typing import Annotated
 import typer
 from rich.table import Table as Grid
 
-from treadle.cli.console import people, print_json, say
+from treadle.cli.console import print_json, results, say
 from treadle.data import catalogue
-from treadle.errors import RecipeError
+from treadle.errors import DataError, RecipeError
 from treadle.recipe import Recipe
 
 datasets = typer.Typer(help="The catalogue of named data sets.", no_args_is_help=True)
@@ -31,7 +32,7 @@ def list_datasets(json_: Annotated[bool, typer.Option("--json", help="Print JSON
                     "rows": entry.rows,
                     "licence": entry.licence,
                     "sha256": entry.sha256,
-                    "path": str(path) if (path := catalogue.locate(entry.name)) else None,
+                    "path": str(path) if (path := here(entry.name)) else None,
                 }
                 for entry in entries
             ]
@@ -39,9 +40,17 @@ def list_datasets(json_: Annotated[bool, typer.Option("--json", help="Print JSON
         return
     grid = Grid("name", "rows", "what", "licence", "on this machine", box=None, header_style="bold")
     for entry in entries:
-        here = "yes" if catalogue.locate(entry.name) else f"treadle datasets fetch {entry.name}"
-        grid.add_row(entry.name, f"{entry.rows:,}", entry.description, entry.licence, here)
-    people.print(grid)
+        place = "yes" if here(entry.name) else f"treadle datasets fetch {entry.name}"
+        grid.add_row(entry.name, f"{entry.rows:,}", entry.description, entry.licence, place)
+    results.print(grid)
+
+
+def here(name: str) -> Path | None:
+    """Where a sound copy of a data set lies on this machine, if there is one."""
+    try:
+        return catalogue.find(name)
+    except DataError:
+        return None
 
 
 @datasets.command()
@@ -61,9 +70,9 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing recipe.")] = False,
 ) -> None:
     """Write a commented recipe from a look at the data."""
-    from treadle.data.draft import draft_recipe, name_of
+    from treadle.data.draft import draft_recipe
 
-    name = name or name_of(source)
+    name = name or re.sub(r"[^A-Za-z0-9_-]+", "_", Path(source).name.partition(".")[0]).strip("_") or "recipe"
     path = out or Path(f"{name}.yaml")
     if path.exists() and not force:
         raise RecipeError(f"{path} exists already; give --out another name, or --force to overwrite it")

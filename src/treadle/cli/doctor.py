@@ -13,7 +13,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table as Grid
 
-from treadle.cli.console import people, print_json
+from treadle.cli.console import print_json, results
+from treadle.cli.data import here
 from treadle.data import catalogue
 
 EXTRAS = {
@@ -42,11 +43,11 @@ def doctor(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     for folder, state in findings["folders"].items():
         grid.add_row(folder, state)
     grid.add_row("data sets here", ", ".join(findings["datasets"]) or "none")
-    people.print(grid)
+    results.print(grid)
     for advice in findings["advice"]:
-        people.print(f"[yellow]![/] {advice}")
+        results.print(f"[yellow]![/] {advice}")
     if not findings["advice"]:
-        people.print("[green]nothing is missing[/]")
+        results.print("[green]nothing is missing[/]")
 
 
 def examine() -> dict[str, Any]:
@@ -75,7 +76,7 @@ def examine() -> dict[str, Any]:
         "versions": versions,
         "engine": {"prediction": _prediction_engine(), "training": _training_engine()},
         "folders": folders,
-        "datasets": [name for name in catalogue.datasets() if catalogue.locate(name)],
+        "datasets": [name for name in catalogue.datasets() if here(name)],
         "advice": advice,
     }
 
