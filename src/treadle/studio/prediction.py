@@ -1,0 +1,195 @@
+"""One row: controls, and after a click the answer, what to doubt in it, and what moved it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from treadle.bundle.answers import ClassificationAnswers
+from treadle.bundle.predictor import Predictor
+from treadle.data.contract import Checked, Field
+from treadle.data.sources import from_rows
+from treadle.errors import ContractError, TreadleError
+from treadle.inspection.contributions import Contributions, contributions
+from treadle.studio import charts, controls
+from treadle.studio.text import number, percent, plain, plain_lines
+
+PERMUTATIONS = 32
+MOST_BARS = 10
+MOST_CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was asked and what came out, kept so that a later interaction elsewhere on the page changes nothing."""
+
+    row: dict[str, object]
+    columns: dict[str, Any]
+    """The only row of `Predictions.columns`."""
+    doubts: tuple[str, ...]
+    moved: Contributions
+
+
+def show(predictor: Predictor, key: str) -> None:
+    """Draw the controls; predict when the button is clicked, and not before."""
+    with st.form(f"{key}/row", enter_to_submit=False):
+        row = controls.ask(predictor.contract.features, key)
+        clicked = st.form_submit_button("Predict", type="primary", icon=":material/play_arrow:")
+    kept = f"{key}/answer"
+    if clicked:
+        try:
+            st.session_state[kept] = answer(predictor, row)
+        except TreadleError as error:
+            st.session_state.pop(kept, None)
+            st.error(plain_lines(error), icon=":material/error:")
+            return
+    if kept not in st.session_state:
+        st.caption("The controls show a typical row. Set what you know, then press Predict.")
+        return
+    _show_answer(predictor, st.session_state[kept])
+
+
+def answer(predictor: Predictor, row: dict[str, object]) -> Answer:
+    """The answer to one row, with what to doubt in it.
+
+    Raises:
+        ContractError: the row breaks the contract.
+    """
+    checked = predictor.contract.check(from_rows([row]))
+    if checked.faults:
+        raise ContractError("\n".join(f"{fault.column}: {fault.value!r} {fault.reason}" for fault in checked.faults))
+    columns = {name: column[0] for name, column in predictor.predict(row).columns.items()}
+    moved = contributions(predictor, row, permutations=PERMUTATIONS, seed=0)
+    return Answer(row, columns, tuple(_doubts(predictor, row, checked)), moved)
+
+
+def _doubts(predictor: Predictor, row: dict[str, object], checked: Checked) -> list[str]:
+    """Cells of `row` that training saw nothing like: the answer is a guess beyond what was learnt."""
+    sentences = []
+    for field in predictor.contract.features:
+        value = float(checked.columns[field.name][0])
+        cell = _cell(row[field.name])
+        if field.kind == "category" and value == len(field.categories):
+            sentences.append(f"{field.name}: training saw no {cell!r}. It is answered as any unseen category would be.")
+        elif field.kind in ("number", "date") and _outside(value, field):
+            seen = f"{_bound(field.minimum, field)} to {_bound(field.maximum, field)}"
+            sentences.append(f"{field.name}: {cell} lies outside the {seen} that training saw.")
+    return sentences
+
+
+def _outside(value: float, field: Field) -> bool:
+    if field.minimum is None or field.maximum is None:
+        return False
+    return value < field.minimum or value > field.maximum
+
+
+def _bound(value: float | None, field: Field) -> str:
+    return field.show(value) if field.kind == "date" or value is None else number(value)
+
+
+def _cell(cell: object) -> str:
+    """A cell as it reads in a sentence or a label."""
+    if cell is None:
+        return controls.UNKNOWN
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    return number(cell) if isinstance(cell, int | float) else str(cell)
+
+
+def _show_answer(predictor: Predictor, given: Answer) -> None:
+    if given.doubts:
+        st.warning("  \n".join(plain(doubt) for doubt in given.doubts), icon=":material/explore:")
+    left, right = st.columns([1, 2], gap="large")
+    with left:
+        if isinstance(predictor.answers, ClassificationAnswers):
+            _show_class(predictor.contract.target.name, predictor.answers, given)
+        else:
+            _show_value(predictor, given)
+        with st.expander("This row as JSON, for POST /predict"):
+            st.code(json.dumps(given.row, ensure_ascii=False, indent=1), language="json")
+    with right:
+        _show_moved(predictor, given)
+
+
+def _show_class(target: str, answers: ClassificationAnswers, given: Answer) -> None:
+    label = given.columns["label"]
+    st.metric("Answer", plain(f"{target} = {label}"))
+    shares = [float(share) for share in given.columns["probabilities"]]
+    if answers.positive is None:
+        ranked = sorted(zip(answers.labels, shares, strict=True), key=lambda pair: -pair[1])[:MOST_CLASSES]
+        for name, share in ranked:
+            st.progress(_bar(share), text=f"{plain(name)}: {plain(percent(share))}")
+        if len(answers.labels) > MOST_CLASSES:
+            st.caption(f"and {len(answers.labels) - MOST_CLASSES} less likely classes")
+        return
+    positive, share = answers.labels[answers.positive], shares[answers.positive]
+    st.metric(f"Probability that {plain(target)} = {plain(positive)}", plain(percent(share)))
+    st.progress(_bar(share))
+    if answers.threshold is not None:
+        st.caption(f"From {plain(percent(answers.threshold))} on the answer is {plain(positive)}.")
+
+
+def _bar(share: float) -> float:
+    return min(max(share, 0.0), 1.0)
+
+
+def _show_value(predictor: Predictor, given: Answer) -> None:
+    target = predictor.contract.target
+    unit = getattr(predictor.answers, "unit", None)
+    st.metric(plain(f"{target.name} ({unit})" if unit else target.name), plain(number(float(given.columns["value"]))))
+    error = (predictor.bundle.evaluation or {}).get("metrics", {}).get("mae")
+    if isinstance(error, int | float):
+        st.caption(f"On test rows the answer was {plain(number(float(f'{error:.3g}')))} off on average.")
+
+
+def _show_moved(predictor: Predictor, given: Answer) -> None:
+    moved = given.moved
+    shares = isinstance(predictor.answers, ClassificationAnswers)
+    pushes = sorted(((name, push) for name, push in moved.columns.items() if push), key=lambda pair: -abs(pair[1]))
+    st.markdown("**What moved the answer**")
+    st.markdown(plain(moved_sentence(predictor.contract.target.name, given, shares=shares)))
+    if not pushes:
+        return
+    labelled = [(f"{name} = {_cell(given.row[name])}", push) for name, push in pushes[:MOST_BARS]]
+    rest = pushes[MOST_BARS:]
+    if rest:
+        labelled.append((f"{len(rest)} other columns", sum(push for _, push in rest)))
+    # Bars are percentage points, as the words beside them.
+    scale = 100 if shares else 1
+    bars = [{"label": label, "push": push * scale, "text": _push(push, shares=shares)} for label, push in labelled]
+    chart = charts.push_chart(bars)
+    st.altair_chart(chart.properties(description="What each column added or took away"), width="stretch")
+    how = "over all orders of the columns" if moved.exact else f"over {PERMUTATIONS} orders of the columns"
+    unit = "percentage points" if shares else f"units of {predictor.contract.target.name}"
+    st.caption(plain(f"In {unit}: each column's mean effect {how} (Shapley values). They add up to the answer."))
+
+
+def moved_sentence(target: str, given: Answer, *, shares: bool) -> str:
+    """What the typical row gets, what this one gets, and which columns made most of the difference."""
+    moved = given.moved
+    whose = f" for {target} = {moved.label}" if moved.label is not None else ""
+    start, end = (_amount(value, shares=shares) for value in (moved.baseline, moved.value))
+    sentence = f"A typical row gets {start}{whose}, this one {end}."
+    up = max(moved.columns, key=lambda name: moved.columns[name])
+    down = min(moved.columns, key=lambda name: moved.columns[name])
+    named = []
+    if moved.columns[up] > 0:
+        named.append(f"{up} = {_cell(given.row[up])} raised it most")
+    if moved.columns[down] < 0:
+        named.append(f"{down} = {_cell(given.row[down])} lowered it most")
+    if not named:
+        return f"{sentence} No column moved it."
+    return f"{sentence} {', '.join(named)}."
+
+
+def _amount(value: float, *, shares: bool) -> str:
+    return percent(value) if shares else number(float(f"{value:.6g}"))
+
+
+def _push(push: float, *, shares: bool) -> str:
+    sign = "+" if push > 0 else "\N{MINUS SIGN}"
+    amount = 100 * abs(push) if shares else abs(push)
+    return f"{sign}{number(float(f'{amount:.2g}'))}"

@@ -1,0 +1,69 @@
+"""The page: bundles to choose from on the left, and what one can do with the chosen one. Streamlit runs this file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+from treadle.bundle.predictor import Predictor
+from treadle.errors import BundleError
+from treadle.studio import facts, prediction, report_tab, table_tab
+from treadle.studio.text import plain, plain_lines
+
+
+def show(paths: list[Path]) -> None:
+    """Draw the page for the bundles at `paths`; the first one is chosen at the start."""
+    st.set_page_config(page_title="Treadle", page_icon=":material/grid_guides:", layout="wide")
+    with st.sidebar:
+        path = _choose(paths)
+    predictor = _read(path)
+    if predictor is None:
+        return
+    key = f"{path}/{path.stat().st_mtime_ns}"
+    with st.sidebar:
+        facts.show(predictor.bundle, path)
+    target = plain(predictor.contract.target.name)
+    st.header(plain(predictor.name), anchor=False)
+    st.caption(f"{predictor.task.capitalize()} of **{target}** from {len(predictor.contract.features)} columns")
+    one_row, table, report = st.tabs(["One row", "A CSV file", "Report"])
+    with one_row:
+        prediction.show(predictor, key)
+    with table:
+        table_tab.show(predictor, key)
+    with report:
+        report_tab.show(predictor.bundle)
+
+
+def _choose(paths: list[Path]) -> Path:
+    if len(paths) == 1:
+        return paths[0]
+    chosen: Path = st.selectbox("Bundle", paths, format_func=lambda path: _short(path, paths))
+    return chosen
+
+
+def _short(path: Path, paths: list[Path]) -> str:
+    """The bundle's name, with its folder where two bundles have one name."""
+    alike = [other for other in paths if other.name == path.name]
+    return path.stem if len(alike) == 1 else f"{path.stem} ({path.parent})"
+
+
+def _read(path: Path) -> Predictor | None:
+    """The predictor, or none after an error message."""
+    try:
+        return _load(str(path), path.stat().st_mtime_ns)
+    except BundleError as error:
+        st.error(plain_lines(error), icon=":material/error:")
+    except OSError as error:
+        st.error(plain(f"{path}: {error.strerror}"), icon=":material/error:")
+    return None
+
+
+@st.cache_resource(show_spinner="Reading the bundle", max_entries=16)
+def _load(path: str, modified_ns: int) -> Predictor:  # noqa: ARG001 - a new time means a new file
+    return Predictor.load(path)
+
+
+if __name__ == "__main__":
+    show([Path(argument) for argument in sys.argv[1:]])
