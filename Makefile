@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint types unit bench clean
 
 demo: $(VENV)/.demo
-	$(BIN)/treadle demo
+	@$(BIN)/treadle demo
+	@echo "  (first, once in every shell:  . $(BIN)/activate)"
 
 test: lint types unit
 
@@ -30,7 +31,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,demo]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
