@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 from treadle.errors import TrainingError
 from treadle.nn import Network, assemble, decayed, take_apart
@@ -22,6 +23,7 @@ from treadle.training.curves import Curves
 from treadle.training.examples import Examples, to_device
 from treadle.training.optimizer import build_optimizer, learning_rate
 from treadle.training.pace import Pace
+from treadle.training.programs import compile_once, outline
 from treadle.training.progress import Progress, Trained
 from treadle.training.step import make_step
 from treadle.training.stretch import State, first_state, make_stretch
@@ -71,21 +73,27 @@ def train(
     course = Course(recipe, len(train), len(validation))
     optimizer = build_optimizer(recipe, course.batches, decayed(network))
     weights = take_apart(network)
-    state = first_state(weights, jax.jit(optimizer.init)(weights.trained), recipe.epochs)
+    state = first_state(weights, optimizer.init(weights.trained), recipe.epochs)
     keeper = None
     if checkpoint is not None:
         keeper = Checkpoint(checkpoint, fingerprint(task, network, train, validation, recipe), SECONDS_PER_CHECKPOINT)
         state = keeper.load(state) if resume else state
     step = make_step(task, network, optimizer)
-    stretch = jax.jit(make_stretch(task, network, step, course.patience, jax.random.key(recipe.seed)))
+    key = jax.random.key(recipe.seed)
+
+    def stretch(key: PRNGKeyArray, *arguments: Any) -> State:
+        return make_stretch(task, network, step, course.patience, key)(*arguments)
+
+    # The weights of classes are part of the task.
+    meaning = (task, recipe.model_dump_json(exclude={"seed", "class_weights"}), outline(network))
     rows, validation_rows = to_device(train), to_device(validation)
     pace, compiled = Pace(), None
     with _curves(tensorboard, course, state) as curves:
         try:
             while not course.finished(state):
                 orders, until = course.orders(int(state.step), pace.steps)
-                arguments = (state, rows, validation_rows, orders, np.int32(until))
-                compiled = compiled or stretch.lower(*arguments).compile()
+                arguments = (key, state, rows, validation_rows, orders, np.int32(until))
+                compiled = compiled or compile_once(meaning, stretch, *arguments)
                 started = time.perf_counter()
                 reached = compiled(*arguments)
                 steps = int(reached.step) - int(state.step)  # waits for the device
