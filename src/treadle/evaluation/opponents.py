@@ -18,7 +18,7 @@ from treadle.errors import RecipeError
 from treadle.evaluation import linear, neighbours, trees
 from treadle.evaluation.metrics import Floats
 from treadle.evaluation.problem import Predict, Problem, Rows
-from treadle.evaluation.terms import trivial_opponent
+from treadle.evaluation.terms import TRIVIAL, trivial_opponent
 from treadle.evaluation.threads import threads_for
 
 FIT: dict[str, tuple[str, ...]] = {
@@ -79,16 +79,19 @@ def fit_opponents(
     with threads_for(problem.train.cells):
         for name in names:
             predict, note = _FITS[name](problem)
-            fitted[name] = Opponent(name, predict, _answers(problem, predict, threshold), note)
+            fitted[name] = Opponent(name, predict, _answers(name, problem, predict, threshold), note)
     return fitted
 
 
 def _answers(
-    problem: Problem, predict: Predict, threshold: float | Literal["f1", "accuracy"]
+    name: str, problem: Problem, predict: Predict, threshold: float | Literal["f1", "accuracy"]
 ) -> ClassificationAnswers | RegressionAnswers:
     answers = problem.answers
     if isinstance(answers, RegressionAnswers) or answers.positive is None:
         return answers
+    if name in TRIVIAL:
+        # Its probabilities are all equal: any other threshold would make it answer the rarer class.
+        return answers.model_copy(update={"threshold": 0.5})
     if isinstance(threshold, str):
         probabilities = predict(problem.validation)[:, answers.positive]
         threshold = best_threshold(probabilities, problem.validation.targets == answers.positive, threshold)

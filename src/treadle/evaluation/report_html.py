@@ -8,7 +8,7 @@ from treadle.evaluation import plots
 from treadle.evaluation.evaluation import Confusion, Evaluation
 from treadle.evaluation.report import Report, class_sentence, label_text, leakage_sentences, printable
 from treadle.evaluation.style import CSS
-from treadle.evaluation.terms import METRICS, SHORT, figure, span
+from treadle.evaluation.terms import METRICS, SHORT, TRIVIAL, figure, span
 from treadle.evaluation.verdict import Outcome
 
 HEADLINES: dict[Outcome, str] = {
@@ -18,6 +18,9 @@ HEADLINES: dict[Outcome, str] = {
     "no_signal": "No signal",
 }
 TILES = {"classification": ("roc_auc", "accuracy", "f1", "log_loss"), "regression": ("mae", "rmse", "r2")}
+
+MOST_CLASSES = 12
+"""Classes for which a confusion table can be read; beyond, its largest cells are listed."""
 
 
 def render_report(report: Report) -> str:
@@ -76,14 +79,10 @@ def _tiles(evaluation: Evaluation) -> str:
     for metric in TILES[evaluation.task]:
         if metric in evaluation.metrics:
             value = evaluation.metrics[metric]
-            within = f"<dd>{_interval(evaluation, metric)}</dd>" if metric in evaluation.intervals else ""
+            ends = evaluation.intervals.get(metric)
+            within = f"<dd>{span(metric, ends, value)}</dd>" if ends is not None else ""
             tiles.append(f"<div><dt>{METRICS[metric].title}</dt><dd>{figure(metric, value)}</dd>{within}</div>")
     return f'<dl class="tiles">{"".join(tiles)}</dl>'
-
-
-def _interval(evaluation: Evaluation, metric: str) -> str:
-    ends = span(metric, evaluation.intervals[metric], evaluation.metrics[metric])
-    return f"{100 * evaluation.confidence:g} % interval {ends}"
 
 
 def _metrics(evaluation: Evaluation) -> str:
@@ -100,17 +99,17 @@ def _metrics(evaluation: Evaluation) -> str:
         ]
         rows.append(f'<tr><th scope="row">{METRICS[metric].title}</th>{"".join(cells)}</tr>')
     table = (
-        f'<div class="wide" tabindex="0" role="region" aria-label="Metrics"><table>'
-        f"<caption>{_text(_how(evaluation))}</caption>"
-        f'<thead><tr><th scope="col"></th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        f"<table><caption>{_text(_how(evaluation))}</caption>"
+        f'<thead><tr><th scope="col"></th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
     )
-    return f"<h2>{'Beside its opponents' if evaluation.opponents else 'Metrics'}</h2>{table}{_forest(evaluation)}"
+    title = "Beside its opponents" if evaluation.opponents else "Metrics"
+    return f"<h2>{title}</h2>{_scroll(table, 'Metrics', 'wide')}{_forest(evaluation)}"
 
 
 def _cell(metric: str, value: float | None, ends: tuple[float, float] | None, best: float, *, alone: bool) -> str:
     if value is None:
         return "<td></td>"
-    within = f"<small>{span(metric, ends, value)}</small>" if ends is not None else ""
+    within = f"<small>{span(metric, ends, value)}</small>" if ends is not None and ends[0] < ends[1] else ""
     mark = ' class="best"' if value == best and not alone else ""
     return f"<td{mark}>{figure(metric, value)}{within}</td>"
 
@@ -131,22 +130,25 @@ def _how(evaluation: Evaluation) -> str:
 
 
 def _forest(evaluation: Evaluation) -> str:
-    if not evaluation.differences:
+    # The trivial opponents, far behind as a rule, would press all others against zero.
+    shown = {name: found for name, found in evaluation.differences.items() if name not in TRIVIAL}
+    notes = "".join(f"<li>{SHORT[name]}: {_text(note)}</li>" for name, note in evaluation.opponent_notes.items())
+    if not shown:
         return ""
     title = METRICS[evaluation.primary].title
     chart = plots.svg(
         f"{title} of the network less that of each opponent, with intervals",
-        plots.forest(evaluation.differences),
-        size=(8.4, 0.9 + 0.36 * len(evaluation.differences)),
+        plots.forest(shown),
+        size=(8.4, 0.9 + 0.36 * len(shown)),
     )
-    notes = "".join(
-        f"<li>{SHORT[name]}: {_text(note)}</li>" for name, note in evaluation.opponent_notes.items() if note
+    caption = (
+        f"Every line is the {100 * evaluation.confidence:g} % interval of a difference on the same test rows. Green, "
+        "right of zero: the network is better. Red, left of it: the opponent is. Amber: this test set cannot tell. "
+        "What the opponents are, all chosen on the validation rows:"
     )
     return (
-        f'<figure class="below"><h3>Is the difference more than luck?</h3>{chart}<figcaption>Every line is the '
-        f"{100 * evaluation.confidence:g} % interval of a difference on the same test rows. Green, right of zero: the "
-        "network is better. Red, left of it: the opponent is. Amber: this test set cannot tell. What was chosen for "
-        f"the opponents, on the validation rows:<ul>{notes}</ul></figcaption></figure>"
+        f'<figure class="below"><h3>Is the difference more than luck?</h3>{_scroll(chart, "Differences")}'
+        f"<figcaption>{caption}<ul>{notes}</ul></figcaption></figure>"
     )
 
 
@@ -171,9 +173,14 @@ def _of_classes(evaluation: Evaluation) -> list[str]:
             f"probabilities are as frequent as they say. Expected calibration error {found.error:.3f}."
         )
         figures.append(_figure("Calibration", plots.svg("Reliability diagram", plots.calibration(found)), caption))
-    if evaluation.confusion is not None:
+    confusion = evaluation.confusion
+    if confusion is not None and len(confusion.labels) <= MOST_CLASSES:
         caption = "Test rows by their true class (rows) and the class that was answered (columns)."
-        figures.append(_figure("Confusion", _confusion(evaluation.confusion), caption))
+        kind = "whole" if len(confusion.labels) > 3 else "part"
+        figures.append(_figure("Confusion", _scroll(_confusion(confusion), "Confusion"), caption, kind))
+    elif confusion is not None:
+        caption = "The classes that are most often taken for another."
+        figures.append(_figure("Mistakes", _scroll(_mistakes(confusion), "Mistakes"), caption))
     return figures
 
 
@@ -188,10 +195,25 @@ def _confusion(confusion: Confusion) -> str:
             for count in counts
         ]
         rows.append(f'<tr><th scope="row">{label}</th>{"".join(cells)}</tr>')
-    return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Confusion"><table class="confusion"><thead><tr>'
-        f'<th scope="col">true \\ answered</th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    head = f'<thead><tr><th scope="col">true \\ answered</th>{heads}</tr></thead>'
+    return f'<table class="confusion">{head}<tbody>{"".join(rows)}</tbody></table>'
+
+
+def _mistakes(confusion: Confusion) -> str:
+    labels = [_text(label_text(label)) for label in confusion.labels]
+    cells = [
+        (count, labels[truth], labels[answer], sum(counts))
+        for truth, counts in enumerate(confusion.counts)
+        for answer, count in enumerate(counts)
+        if truth != answer and count
+    ]
+    cells.sort(key=lambda cell: -cell[0])
+    rows = "".join(
+        f'<tr><th scope="row">{truth}</th><th>{answer}</th><td>{count:,} of {total:,}</td></tr>'
+        for count, truth, answer, total in cells[:MOST_CLASSES]
     )
+    head = '<thead><tr><th scope="col">true</th><th scope="col">answered</th><th scope="col">rows</th></tr></thead>'
+    return f'<table class="confusion">{head}<tbody>{rows}</tbody></table>'
 
 
 def _of_values(evaluation: Evaluation) -> list[str]:
@@ -207,8 +229,13 @@ def _of_values(evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _figure(title: str, content: str, caption: str) -> str:
-    return f"<figure><h3>{title}</h3>{content}<figcaption>{_text(caption)}</figcaption></figure>"
+def _scroll(content: str, label: str, kind: str = "scroll") -> str:
+    """A box that scrolls on its own, by keyboard too, where the content is wider than the page."""
+    return f'<div class="{kind}" tabindex="0" role="region" aria-label="{label}">{content}</div>'
+
+
+def _figure(title: str, content: str, caption: str, kind: str = "part") -> str:
+    return f'<figure class="{kind}"><h3>{title}</h3>{content}<figcaption>{_text(caption)}</figcaption></figure>'
 
 
 def _facts(report: Report) -> str:

@@ -57,7 +57,7 @@ def _facts(report: Report, *, plain: bool) -> Grid:
     rows, curve = report.rows, report.curve
     facts = Grid.grid(padding=(0, 2))
     facts.add_column(style="dim")
-    facts.add_row("rows", f"{rows['train']:,} to train, {rows['validation']:,} to validate, {rows['test']:,} to test")
+    facts.add_row("rows", f"{rows['train']:,} to train, {rows['validation']:,} to validate, {rows['test']:,} to judge")
     facts.add_row("leakage", Text("; ".join(leakage_sentences(report.leakage))))
     for notice in report.notices:
         facts.add_row("notice", Text(printable(notice)))
@@ -84,7 +84,7 @@ def _spark(losses: tuple[float, ...]) -> str:
 def _heading(evaluation: Evaluation) -> Text:
     distinct = f" ({evaluation.distinct_rows:,} distinct)" if evaluation.distinct_rows < evaluation.rows else ""
     skipped = f", {evaluation.skipped:,} left out" if evaluation.skipped else ""
-    return Text(f"{evaluation.rows:,} rows it never saw{distinct}{skipped}", "bold")
+    return Text(f"judged on {evaluation.rows:,} rows{distinct}{skipped}", "bold")
 
 
 def _metrics(evaluation: Evaluation) -> Grid:

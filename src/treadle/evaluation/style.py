@@ -44,19 +44,23 @@ th { font-weight: 600; }
 thead th { color: var(--soft); font-size: 0.9rem; vertical-align: bottom; white-space: normal; }
 tbody th, thead th:first-child { text-align: left; }
 tbody tr:last-child > * { border-bottom: 0; }
-td small { display: block; color: var(--soft); }
+td small { display: block; color: var(--soft); font-weight: 400; }
 td.best { color: var(--good); font-weight: 650; }
 .facts th, .facts td { text-align: left; white-space: normal; vertical-align: top; overflow-wrap: anywhere; }
 .facts th { width: 10rem; color: var(--soft); font-weight: 400; }
-.confusion td { color: var(--ink); background: color-mix(in srgb, var(--network) var(--share), transparent); }
-.confusion th { overflow-wrap: anywhere; white-space: normal; }
+.confusion td { background: color-mix(in srgb, var(--network) var(--share), transparent); }
+.confusion small { color: inherit; }
+.confusion th { overflow-wrap: break-word; white-space: normal; max-width: 14rem; }
 .confusion th, .confusion td { padding: 0.5rem 0.7rem; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18.5rem, 100%), 1fr)); gap: 1rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(21rem, 100%), 1fr)); gap: 1rem; }
+.figures > :last-child:nth-child(odd) { grid-column: 1 / -1; }
 figure { margin: 0; padding: 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 figure h3 { margin: 0 0 0.5rem; font-size: 1rem; }
 figure svg { display: block; width: 100%; height: auto; }
 figure svg text { font-family: inherit !important; }
+.figures figure.whole { grid-column: 1 / -1; }
 .below { margin-top: 1rem; }
+.below svg { min-width: 34rem; }
 .scroll { overflow-x: auto; }
 figcaption ul { margin: 0.4rem 0 0; padding-left: 1.2rem; }
 figcaption { margin-top: 0.6rem; color: var(--soft); font-size: 0.9rem; }

@@ -15,7 +15,11 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"learning_rate": 0.1, "max_leaf_nodes": 31},
     {"learning_rate": 0.05, "max_leaf_nodes": 8},
 )
+SHRINKAGE = 1.0
+"""L2 penalty on the leaves; without one, the leaves of a class of a few rows grow without bound."""
 MOST_TREES = 500
+MOST_TREES_OF_MANY_CLASSES = 1000
+"""Shared among the classes where there are more than two, since each needs trees of its own."""
 PATIENCE = 20
 MOST_CATEGORIES = 255
 """What the trees can tell apart in one column."""
@@ -36,7 +40,8 @@ def _fit(problem: Problem, tables: _Tables, setting: dict[str, Any]) -> tuple[Pr
     model = estimator(
         **setting,
         **loss,
-        max_iter=MOST_TREES,
+        l2_regularization=SHRINKAGE,
+        max_iter=MOST_TREES if problem.classes <= 2 else max(100, MOST_TREES_OF_MANY_CLASSES // problem.classes),
         early_stopping=True,
         n_iter_no_change=PATIENCE,
         categorical_features=tables.categorical,

@@ -61,15 +61,13 @@ def judge(standing: Standing) -> tuple[Outcome, str]:
     rival, beside = _strongest(standing)
     network, other = figure(standing.primary, standing.network), figure(standing.primary, beside.figure)
     if _better(standing, beside):
-        gain = _interval(standing, beside)
-        return "worth_it", f"worth it: {title} {network} beats {OPPONENTS[rival]} by {gain}"
+        return "worth_it", f"worth it: {title} {network} beats {OPPONENTS[rival]} by {_gap(standing, beside)}"
     if _worse(standing, beside):
-        loss = _interval(standing, beside)
-        sentence = f"not worth it: {OPPONENTS[rival]} is better by {loss}: {title} {other} against {network}"
-        return "not_worth_it", sentence
+        figures = f"{title} {other} against {network}"
+        return "not_worth_it", f"not worth it: {OPPONENTS[rival]} is better by {_gap(standing, beside)}: {figures}"
     sentence = (
         f"no difference that this test set can see between the network ({title} {network}) and "
-        f"{OPPONENTS[rival]} ({other}): {_interval(standing, beside, signed=True)}"
+        f"{OPPONENTS[rival]} ({other}): {_difference(standing, beside)}"
     )
     for simple in SIMPLE:
         if simple != rival and simple in standing.comparisons and not _better(standing, standing.comparisons[simple]):
@@ -91,14 +89,15 @@ def _worse(standing: Standing, beside: Comparison) -> bool:
     return beside.high < 0 if METRICS[standing.primary].higher_is_better else beside.low > 0
 
 
-def _interval(standing: Standing, beside: Comparison, *, signed: bool = False) -> str:
-    """The difference and its interval: as a gain or loss, without sign, or signed with plus for the better network."""
-    higher = METRICS[standing.primary].higher_is_better
-    ends = (beside.difference, beside.low, beside.high) if higher else (-beside.difference, -beside.high, -beside.low)
-    if not signed and ends[0] < 0:
-        ends = (-ends[0], -ends[2], -ends[1])
+def _difference(standing: Standing, beside: Comparison) -> str:
+    """The difference and its interval: `-0.003 (95 % interval -0.008 to 0.001)`."""
+    ends = (beside.difference, beside.low, beside.high)
     difference, low, high = (change(standing.primary, end, standing.network) for end in ends)
-    share = f"{100 * standing.confidence:g} % interval {low} to {high}"
-    if not signed:
-        return f"{difference} ({share})"
-    return f"{difference if ends[0] < 0 else '+' + difference} for the network ({share})"
+    return f"{difference} ({100 * standing.confidence:g} % interval {low} to {high})"
+
+
+def _gap(standing: Standing, beside: Comparison) -> str:
+    """The same of whoever is ahead, without sign."""
+    if beside.difference >= 0:
+        return _difference(standing, beside)
+    return _difference(standing, Comparison(beside.figure, -beside.difference, -beside.high, -beside.low))
