@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from treadle.bundle.answers import Answers
 from treadle.bundle.bundle import Bundle, Task
-from treadle.data.contract import Contract, Fault
+from treadle.data.contract import Checked, Contract, Fault
 from treadle.data.sources import from_frame, from_rows
 from treadle.data.table import Table
 from treadle.errors import BundleError, ContractError
@@ -20,8 +20,8 @@ from treadle.errors import BundleError, ContractError
 OnBadRow = Literal["fail", "skip", "report"]
 """A row that breaks the contract: stop with an error, leave it out, or keep it with an empty answer and the reason."""
 
-BLOCK = 16_384
-"""Rows given to the network at a time, so that what its layers hold stays small whatever the table's length."""
+BLOCK = 4096
+"""Rows given to the network at a time, so that what its layers hold stays in the processor's cache."""
 
 _FAULTS_SHOWN = 5
 
@@ -44,6 +44,16 @@ class Predictions:
         """One dictionary a row, of JSON values; an empty answer is None."""
         lists = {name: _without_nan(column) for name, column in self.columns.items()}
         return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+
+
+@dataclass(frozen=True)
+class Readied:
+    """Rows on their way to the network."""
+
+    table: Table
+    checked: Checked
+    inputs: dict[str, NDArray[Any]]
+    """What the network takes, for the rows without a fault."""
 
 
 class Predictor:
@@ -116,41 +126,61 @@ class Predictor:
         Raises:
             ContractError: a column is missing, or a row breaks the contract and `on_bad_row` is `fail`.
         """
+        readied = self.ready(table, on_bad_row)
+        return self.answer(readied, self.run(readied.inputs), on_bad_row)
+
+    def ready(self, table: Table, on_bad_row: OnBadRow = "fail") -> Readied:
+        """The first third of `predict_table`: rows to the network's inputs.
+
+        Raises:
+            ContractError: see `predict_table`.
+        """
         checked = self.contract.check(table)
-        faults, good = checked.faults, checked.good
-        if faults and on_bad_row == "fail":
-            raise ContractError(describe_faults(faults, table.source))
         columns = checked.columns
-        if faults:
-            columns = {name: column[good] for name, column in columns.items()}
-        outputs = self.outputs(columns)
+        if checked.faults:
+            if on_bad_row == "fail":
+                raise ContractError(describe_faults(checked.faults, table.source))
+            columns = {name: column[checked.good] for name, column in columns.items()}
+        return Readied(table, checked, self.bundle.features.transform(columns))
+
+    def answer(self, readied: Readied, outputs: NDArray[np.float32], on_bad_row: OnBadRow = "fail") -> Predictions:
+        """The last third of `predict_table`: the network's raw outputs to answers.
+
+        Raises:
+            ContractError: see `predict_table`.
+        """
+        numbers, faults, good = readied.table.numbers, readied.checked.faults, readied.checked.good
         if not np.isfinite(outputs).all():
             sound = np.asarray(np.isfinite(outputs).all(axis=1))
-            unanswered = table.numbers[good][~sound]
-            faults += tuple(Fault(int(row), "", "", _NOT_FINITE) for row in unanswered)
+            faults += tuple(Fault(int(row), "", "", _NOT_FINITE) for row in numbers[good][~sound])
             if on_bad_row == "fail":
-                raise ContractError(describe_faults(faults, table.source))
+                raise ContractError(describe_faults(faults, readied.table.source))
             outputs, good = outputs[sound], _narrow(good, sound)
         answers = self.answers.answer(outputs)
-        if not faults:
-            return Predictions(answers, table.numbers, (), checked.notices)
-        if on_bad_row == "skip":
-            return Predictions(answers, table.numbers[good], faults, checked.notices)
-        answers = {name: _scatter(column, good) for name, column in answers.items()}
-        return Predictions(answers, table.numbers, faults, checked.notices)
+        if faults and on_bad_row == "skip":
+            numbers = numbers[good]
+        elif faults:
+            answers = {name: _scatter(column, good) for name, column in answers.items()}
+        return Predictions(answers, numbers, faults, readied.checked.notices)
 
     def outputs(self, columns: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         """The network's raw outputs, shape (rows, outputs), for columns as `Contract.check` gives them."""
-        inputs = self.bundle.features.transform(columns)
+        return self.run(self.bundle.features.transform(columns))
+
+    def run(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """The network's raw outputs, shape (rows, outputs), for inputs as `Features.transform` gives them.
+
+        Most of the time is spent outside Python, so that other threads can go on.
+        """
         rows = len(next(iter(inputs.values())))
         if rows == 0:
             return np.empty((0, self.answers.outputs), np.float32)
         if rows <= BLOCK:
-            return self._run(inputs)
-        blocks = (slice(start, start + BLOCK) for start in range(0, rows, BLOCK))
-        return np.concatenate([self._run({name: array[block] for name, array in inputs.items()}) for block in blocks])
+            return self._run_block(inputs)
+        blocks = [slice(start, start + BLOCK) for start in range(0, rows, BLOCK)]
+        return np.concatenate([self._run_block({name: array[b] for name, array in inputs.items()}) for b in blocks])
 
-    def _run(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+    def _run_block(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         outputs: NDArray[np.float32] = self._session.run(("outputs",), {name: inputs[name] for name in self._inputs})[0]
         return outputs
 
