@@ -41,6 +41,7 @@ _WORDS = {
     **dict.fromkeys(("true", "yes", "t", "y", "1"), 1.0),
     **dict.fromkeys(("false", "no", "f", "n", "0"), 0.0),
 }
+_DATE_MARKS = {4: "-", 7: "-", 10: "T ", 13: ":", 16: ":"}
 _FIRST_DAY = datetime(1970, 1, 1)
 _SECONDS_A_DAY = 86400.0
 _EARLIEST_DAY = -719162.0  # 0001-01-01, where Python's dates begin
@@ -262,10 +263,12 @@ def _dates(texts: Column) -> NDArray[np.float64] | None:
     width = lengths.pop()
     fixed = texts.astype(f"U{width}")
     letters = fixed.view(np.uint32).reshape(-1, width)
-    marks = {4: "-", 7: "-", 10: "T ", 13: ":", 16: ":"}
-    for place in range(width):
-        allowed = np.array([ord(mark) for mark in marks.get(place, "0123456789")])
-        if not np.isin(letters[:, place], allowed).all():
+    # Unsigned: what stands before "0" becomes large.
+    digits = letters[:, [place for place in range(width) if place not in _DATE_MARKS]] - ord("0")
+    if (digits > 9).any():
+        return None
+    for place, marks in _DATE_MARKS.items():
+        if place < width and not np.isin(letters[:, place], [ord(mark) for mark in marks]).all():
             return None
     try:
         days = _days(fixed.astype("datetime64[s]"))

@@ -241,7 +241,7 @@ def _learn_target(table: Table, recipe: DataRecipe, task: Task, missing: Missing
     if field is None:
         raise DataError(f"{where} has no value in any row")
     if is_constant(field.model_copy(update={"nullable": False})):
-        raise DataError(f"{where} is {field.show(field.typical)} in every row: one class only, nothing to predict")
+        raise DataError(f"{where} is {field.show(field.typical)!r} in every row: one class only, nothing to predict")
     if task == "classification":
         _require_classes(field, where, len(table))
     return field.model_copy(update={"role": "target", "nullable": False})

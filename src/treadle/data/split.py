@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from treadle.data.cells import Missing, distinct_values, missing_cells
+from treadle.data.cells import Missing, canonical_text, distinct_values, missing_cells
 from treadle.data.infer import Task, feature_names, infer_task, require_columns
 from treadle.data.table import Table
 from treadle.errors import DataError, did_you_mean
@@ -71,7 +71,11 @@ def split(table: Table, recipe: DataRecipe, task: Task | None) -> Split:
     strata = _majority(groups, labels) + 1 if stratify else np.zeros(groups.max(initial=-1) + 1, np.int64)
     shares = np.array([0.0, recipe.split.validation, recipe.split.test])
     placed = _assign(groups, strata, shares, recipe.split.seed)[groups]
-    _require_sets(placed, labels if task == "classification" else None, table, groups)
+    if stratify:
+        _give_training_every_class(placed, groups, labels)
+    _require_sets(placed, table, groups)
+    if task == "classification":
+        _require_classes(placed, table, recipe.target, labels)
     rows = [np.flatnonzero(placed == part) for part in (_TRAIN, _VALIDATION, _TEST)]
     leakage = _measure(features, labels, rows, task, recipe.split.group)
     return Split(rows[_TRAIN], rows[_VALIDATION], rows[_TEST], leakage)
@@ -175,20 +179,32 @@ def _fill(sizes: Rows, draws: NDArray[np.float64], room: Rows) -> Rows:
     return placed
 
 
-def _require_sets(placed: Rows, labels: Rows | None, table: Table, groups: Rows) -> None:
+def _give_training_every_class(placed: Rows, groups: Rows, labels: Rows) -> None:
+    """Move the smallest group that holds a class into training, in place, where training has no row of it.
+
+    Large groups can fill training before a class that only stands beside others in its groups has its turn.
+    """
+    sizes = np.bincount(groups)
+    for label in np.setdiff1d(labels[labels >= 0], labels[placed == _TRAIN]):
+        holding = groups[labels == label]
+        placed[groups == holding[np.argmin(sizes[holding])]] = _TRAIN
+
+
+def _require_sets(placed: Rows, table: Table, groups: Rows) -> None:
     for part, name in enumerate(_SETS):
         if not (placed == part).any():
             raise DataError(
                 f"{table.source}: no row is left for {name}: {len(table):,} rows in"
                 f" {groups.max(initial=-1) + 1:,} groups that must stay together; bring more rows, or change data.split"
             )
-    if labels is None:
-        return
-    unseen = np.setdiff1d(labels[labels >= 0], labels[placed == _TRAIN])
+
+
+def _require_classes(placed: Rows, table: Table, target: str, labels: Rows) -> None:
+    unseen = np.flatnonzero((labels >= 0) & ~np.isin(labels, labels[placed == _TRAIN]))
     if len(unseen):
-        row = int(np.flatnonzero(labels == unseen[0])[0])
+        named = canonical_text(table.columns[target][unseen[0]])
         raise DataError(
-            f"{table.source}: training would see no row of a class (that of row {table.numbers[row]});"
+            f"{table.source}: training would see no row of the class {named!r} (row {table.numbers[unseen[0]]});"
             " bring more rows of it, or change data.split"
         )
 

@@ -1,0 +1,130 @@
+import dataclasses
+import hashlib
+import subprocess
+import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from treadle.data import catalogue
+from treadle.data.catalogue import Dataset, datasets, fetch, find
+from treadle.data.sources import read_table
+from treadle.errors import DataError
+
+CSV = b"a,b\n1,2\n"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """A catalogue of one data set that a server on this machine offers, and empty folders to look for it in."""
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "loom.csv").write_bytes(CSV)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    entry = Dataset(
+        name="loom",
+        description="Two numbers.",
+        file="loom.csv",
+        sha256=hashlib.sha256(CSV).hexdigest(),
+        licence="CC0",
+        citation="none",
+        rows=1,
+        target="b",
+        address=f"http://127.0.0.1:{server.server_port}/loom.csv",
+    )
+    monkeypatch.setattr(catalogue, "_ALL", (entry,))
+    monkeypatch.setenv("TREADLE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("TREADLE_CACHE", str(tmp_path / "cache"))
+    yield tmp_path
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_the_entries_are_whole():
+    assert set(datasets()) >= {"bank_churn", "phishing_uci", "phishing_small", "california_housing"}
+    for name, entry in datasets().items():
+        assert entry.name == name
+        assert len(entry.sha256) == 64
+        assert entry.licence
+        assert entry.rows > 0
+        assert (entry.address is None) != (entry.package is None)
+
+
+def test_the_data_set_that_a_package_ships(monkeypatch, tmp_path):
+    monkeypatch.delenv("TREADLE_DATA", raising=False)
+    monkeypatch.setenv("TREADLE_CACHE", str(tmp_path))
+    entry = datasets()["phishing_small"]
+    path = find("phishing_small")
+    assert fetch("phishing_small") == path
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256
+    table = read_table("phishing_small")
+    assert len(table) == entry.rows
+    assert entry.target in table.columns
+
+
+def test_the_package_is_not_imported():
+    code = "from treadle.data.sources import read_table; read_table('phishing_small'); import sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"river", "pandas", "polars", "sqlalchemy", "jax"} & set(loaded)
+
+
+def test_a_data_set_is_fetched_once(shelf):
+    with pytest.raises(
+        DataError, match=r"no copy of loom is here: run `treadle datasets fetch loom`, or put it at .*data/loom"
+    ):
+        find("loom")
+    path = fetch("loom")
+    assert path == find("loom") == shelf / "cache" / "loom" / "loom.csv"
+    (shelf / "served" / "loom.csv").unlink()
+    assert fetch("loom") == path
+    assert [entry.name for entry in path.parent.iterdir()] == ["loom.csv"]
+    assert read_table("loom").columns["b"].tolist() == ["2"]
+
+
+def test_the_given_folder_comes_first(shelf):
+    fetch("loom")
+    path = shelf / "data" / "loom" / "loom.csv"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(CSV)
+    assert find("loom") == path
+
+
+def test_an_altered_copy_is_refused(shelf):
+    path = fetch("loom")
+    path.write_bytes(CSV + b"3,4\n")
+    with pytest.raises(DataError, match=r"loom.csv is not loom as catalogued .*: delete it and fetch it again"):
+        find("loom")
+
+
+def test_other_bytes_than_expected_are_not_kept(shelf):
+    (shelf / "served" / "loom.csv").write_bytes(b"<html>")
+    with pytest.raises(DataError, match="is not loom as catalogued"):
+        fetch("loom")
+    assert list((shelf / "cache" / "loom").iterdir()) == []
+
+
+def test_an_address_that_answers_nothing(shelf):
+    (shelf / "served" / "loom.csv").unlink()
+    with pytest.raises(
+        DataError, match=r"http://.*/loom.csv: HTTP Error 404: File not found; or put the file at .*loom.csv"
+    ):
+        fetch("loom")
+
+
+def test_unknown_names_and_absent_packages(shelf, monkeypatch):
+    with pytest.raises(DataError, match=r"no data set 'lom'; did you mean 'loom'\?"):
+        find("lom")
+    shipped = dataclasses.replace(datasets()["loom"], address=None, package=("no_such_package", "loom.csv"))
+    monkeypatch.setattr(catalogue, "_ALL", (shipped,))
+    with pytest.raises(DataError, match="loom comes with the package no_such_package: pip install no_such_package"):
+        fetch("loom")
