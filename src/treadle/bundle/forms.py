@@ -113,10 +113,17 @@ class CsvForm:
                 f"{table.source}: column {unknown[0]!r} first appears in or after row {table.numbers[0]}, when the "
                 "header of the CSV is written already; write JSON Lines (.jsonl) instead"
             )
+        return _csv_lines(self._cells(table, predictions), len(predictions), self.safe)
+
+    def texts(self, table: Table, predictions: Predictions) -> list[Cells]:
+        """The texts of every column, those of the answer last, without quotes and apostrophes."""
+        return list(map(_as_texts, self._cells(table, predictions)))
+
+    def _cells(self, table: Table, predictions: Predictions) -> list[Cells]:
         table = _answered_rows(table, predictions)
         absent = np.full(len(table), None, object)
-        cells = [table.columns.get(name, absent) for name in self.columns.passed]
-        return _csv_lines([*cells, *_answer_texts(predictions, self.columns)], len(table), self.safe)
+        cells: list[Cells] = [table.columns.get(name, absent) for name in self.columns.passed]
+        return [*cells, *_answer_texts(predictions, self.columns)]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,117 @@
+"""What a model takes and gives, in words and as JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from treadle.bundle.answers import ClassificationAnswers
+from treadle.bundle.predictor import Predictor
+from treadle.data.cells import canonical_text
+from treadle.serving.models import Model
+
+_NULL = {"type": "null"}
+_PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """A model in the list of `GET /models`."""
+    predictor = model.predictor
+    answers = predictor.answers
+    classes = {"labels": list(answers.labels)} if isinstance(answers, ClassificationAnswers) else {}
+    return {
+        "name": model.name,
+        "version": model.version,
+        "task": predictor.task,
+        "target": predictor.contract.target.name,
+        "features": [field.name for field in predictor.contract.features],
+        **classes,
+        "predict": f"/models/{model.name}/predict",
+        "schema": f"/models/{model.name}/schema",
+    }
+
+
+def row_schema(predictor: Predictor) -> dict[str, Any]:
+    """JSON Schema (2020-12) of a row, with one that can be posted as it is."""
+    schema = predictor.contract.json_schema_of_row()
+    return schema | {"title": f"Row of {predictor.name}", "examples": [example_row(predictor)]}
+
+
+def example_row(predictor: Predictor) -> dict[str, Any]:
+    """A row with the typical value of every feature, which can be posted as it is."""
+    properties = predictor.contract.json_schema_of_row()["properties"]
+    row: dict[str, Any] = {}
+    for field in predictor.contract.features:
+        if field.kind == "category" and isinstance(field.typical, str) and field.typical in field.codes:
+            row[field.name] = field.values[field.codes[field.typical]]
+        else:
+            row[field.name] = next(iter(properties[field.name].get("examples", [])), None)
+    return row
+
+
+def request_schema(row: dict[str, Any]) -> dict[str, Any]:
+    """JSON Schema of the body of a prediction request, whose rows have the schema `row`."""
+    return {
+        "type": "object",
+        "properties": {"rows": {"type": "array", "minItems": 1, "items": row}},
+        "required": ["rows"],
+        "additionalProperties": False,
+    }
+
+
+def predictions_schema(predictor: Predictor) -> dict[str, Any]:
+    """JSON Schema of the JSON answer to a prediction request."""
+    row = {"row": {"type": "integer", "minimum": 1, "description": "Number of the row in the request, from 1."}}
+    row |= {name: {"anyOf": [schema, _NULL]} for name, schema in _answer_schemas(predictor).items()}
+    faults = {"type": "array", "items": fault_schema(), "description": "What is wrong with the rows without answer."}
+    return {
+        "type": "object",
+        "properties": {
+            "model": {"const": predictor.name},
+            "predictions": {
+                "type": "array",
+                "items": {"type": "object", "properties": row, "required": list(row), "additionalProperties": False},
+            },
+            "faults": faults,
+        },
+        "required": ["model", "predictions", "faults"],
+        "additionalProperties": False,
+    }
+
+
+def _answer_schemas(predictor: Predictor) -> dict[str, dict[str, Any]]:
+    answers = predictor.answers
+    if not isinstance(answers, ClassificationAnswers):
+        return {"value": {"type": "number", "description": f"Predicted {predictor.contract.target.name}."}}
+    names = list(map(canonical_text, answers.labels))
+    return {
+        "label": {"enum": list(answers.labels), "description": f"Predicted {predictor.contract.target.name}."},
+        "probability": {**_PROBABILITY, "description": "Probability of the label."},
+        "probabilities": {
+            "type": "object",
+            "properties": dict.fromkeys(names, _PROBABILITY),
+            "required": names,
+            "additionalProperties": False,
+        },
+    }
+
+
+def fault_schema() -> dict[str, Any]:
+    """JSON Schema of a row's fault."""
+    text = {"type": "string"}
+    row = {"type": "integer", "minimum": 1}
+    properties = {"row": row, "column": text, "value": text, "reason": text}
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def error_schema() -> dict[str, Any]:
+    """JSON Schema of every refusal."""
+    error = {
+        "type": "object",
+        "properties": {
+            "code": {"type": "string", "description": "A word for programs."},
+            "message": {"type": "string", "description": "A sentence for people."},
+            "details": {"type": "array", "items": fault_schema()},
+        },
+        "required": ["code", "message", "details"],
+    }
+    return {"type": "object", "properties": {"error": error}, "required": ["error"]}
