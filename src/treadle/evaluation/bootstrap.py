@@ -22,6 +22,8 @@ def distinct_rows(columns: dict[str, NDArray[np.generic]]) -> NDArray[np.int64]:
     """A number for every row, shape (rows,), equal where the rows are equal in every column; NaN equals NaN."""
     group = np.zeros(len(next(iter(columns.values()))), np.int64)
     for cells in columns.values():
+        if len(group) and group.max() == len(group) - 1:
+            break  # all differ already
         _, code = np.unique(cells, return_inverse=True)
         # Numbered afresh after each column, so that the numbers stay below rows squared.
         _, group = np.unique(group * (code.max() + 1) + code, return_inverse=True)

@@ -41,7 +41,7 @@ def evaluate(
     Args:
         predictor: of the saved bundle; its recipe says how many resamples, and which metric the verdict is about.
         table: raw rows with the target.
-        opponents: fitted ones, to be judged on the same rows; none judges the predictor alone.
+        opponents: of `fit_opponents`, to be judged on the same rows; none judges the predictor alone.
         seed: of the resamples.
         on_bad_row: `fail` stops at rows that break the contract; otherwise they are left out and counted.
 
@@ -92,7 +92,7 @@ def _answered(predictor: Predictor, table: Table, on_bad_row: OnBadRow) -> tuple
         raise ContractError(describe_faults(checked.faults, table.source))
     predictions = predictor.predict_table(table.take(checked.good), "fail" if on_bad_row == "fail" else "report")
     outputs: Floats = predictions.columns["probabilities" if predictor.task == "classification" else "value"]
-    sound = np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
+    sound = np.isfinite(outputs if outputs.ndim == 1 else outputs.sum(axis=1))
     if not sound.any():
         raise DataError(f"{table.source}: no row to judge: none of its {len(table)} rows keeps the contract")
     kept = np.flatnonzero(checked.good)[sound]
@@ -172,9 +172,8 @@ def _signal(samples: Mapping[str, Figures], trivial: str, primary: str, confiden
 
 
 def _ends(samples: Floats, confidence: float) -> Interval:
-    found = bootstrap.interval(samples, confidence)
-    # Too few resamples have a figure to tell anything.
-    return found if found is not None else (-np.inf, np.inf)
+    # Only ROC AUC can lack a figure, where hardly a resample draws both classes; its differences lie within one.
+    return bootstrap.interval(samples, confidence) or (-1.0, 1.0)
 
 
 def _difference(primary: str, comparison: Comparison) -> Difference:
