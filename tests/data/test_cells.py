@@ -81,7 +81,9 @@ def test_a_number_and_its_text_are_one_category(number):
     assert canonical_text(str(number)) == canonical_text(number)
 
 
-@pytest.mark.parametrize("cell", ["", " ", "NA", " NaN ", None, math.nan, np.float32("nan"), np.datetime64("NaT")])
+@pytest.mark.parametrize(
+    "cell", ["", " ", "NA", " NaN ", None, math.nan, Decimal("sNaN"), np.float32("nan"), np.datetime64("NaT")]
+)
 def test_missing_cells(cell):
     assert is_missing(cell, WORDS)
 
@@ -145,7 +147,9 @@ def test_dates(cell, days):
     assert read_cell("date", cell, WORDS) == days
 
 
-@pytest.mark.parametrize("cell", ["2024-02-30", "20240531", "2024-W22-5", "31.05.2024", "today", 19000, True])
+@pytest.mark.parametrize(
+    "cell", ["2024-02-30", "20240531", "2024-W22-5", "31.05.2024", "0001-01-01T00:00+02:00", "today", 19000, True]
+)
 def test_no_dates(cell):
     with pytest.raises(ValueError, match="is no date such as"):
         read_cell("date", cell, WORDS)
@@ -210,6 +214,14 @@ def test_a_typed_column_reads_as_its_cells_do(kind, column):
     expected, expected_bad = one_by_one(kind, list(column))
     np.testing.assert_array_equal(values, expected)
     assert bad == expected_bad
+
+
+@settings(max_examples=60)
+@given(st.datetimes())
+def test_a_moment_reads_the_same_in_every_form(moment):
+    days = read_cell("date", moment, WORDS)
+    assert read_cell("date", moment.isoformat(), WORDS) == days
+    assert read_column("date", np.array([moment], dtype="datetime64[us]"), WORDS)[0][0] == days
 
 
 def test_one_and_true_are_two_values():

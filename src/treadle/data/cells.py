@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import repeat
 from typing import Any, Literal
@@ -43,7 +43,7 @@ _WORDS = {
 }
 _DATE_MARKS = {4: "-", 7: "-", 10: "T ", 13: ":", 16: ":"}
 _FIRST_DAY = datetime(1970, 1, 1)
-_SECONDS_A_DAY = 86400.0
+_MICROSECONDS_A_DAY = 86400e6
 _EARLIEST_DAY = -719162.0  # 0001-01-01, where Python's dates begin
 
 
@@ -57,8 +57,10 @@ def is_missing(cell: object, missing: Missing) -> bool:
         return cell in missing or cell.strip() in missing
     if cell is None:
         return True
-    if isinstance(cell, (float, np.floating, Decimal)):
+    if isinstance(cell, (float, np.floating)):
         return math.isnan(cell)
+    if isinstance(cell, Decimal):
+        return cell.is_nan()
     # NaT of NumPy and of pandas, and pandas.NA, differ from themselves or refuse to be compared.
     return type(cell).__name__ in {"NaTType", "NAType"} or (isinstance(cell, np.datetime64) and bool(np.isnat(cell)))
 
@@ -125,8 +127,11 @@ def read_date(cell: object) -> float:
     else:
         raise ValueError(_NOT_A_DATE)
     if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return (moment - _FIRST_DAY).total_seconds() / _SECONDS_A_DAY
+        try:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+        except OverflowError:
+            raise ValueError(_NOT_A_DATE) from None
+    return (moment - _FIRST_DAY) // timedelta(microseconds=1) / _MICROSECONDS_A_DAY
 
 
 def canonical_text(cell: object) -> str:
@@ -279,7 +284,7 @@ def _dates(texts: Column) -> NDArray[np.float64] | None:
 
 def _days(moments: NDArray[Any]) -> NDArray[np.float64]:
     microseconds = moments.astype("datetime64[us]")
-    days = microseconds.astype(np.int64) / (_SECONDS_A_DAY * 1e6)
+    days = microseconds.astype(np.int64) / _MICROSECONDS_A_DAY
     return np.where(np.isnat(microseconds), np.nan, days)
 
 

@@ -24,6 +24,7 @@ from treadle.recipe import MISSING, Kind
 
 _ABSENT = "is missing, and no training row lacked it"
 _SHOWN = 40
+_KEPT = 200
 _LISTED = 10
 
 
@@ -35,7 +36,9 @@ class Fault:
     """Number of the row in its source, from 1 without the header."""
     column: str
     value: str
+    """The cell's text, its first 200 characters."""
     reason: str
+    """What is wrong, to be put after the value: `is no number`."""
 
     def __str__(self) -> str:
         shown = self.value if len(self.value) <= _SHOWN else self.value[:_SHOWN] + "..."
@@ -301,7 +304,7 @@ def _unknown_class(field: Field) -> str:
 
 
 def _text(cell: object) -> str:
-    return "" if cell is None else str(cell)
+    return "" if cell is None else str(cell)[:_KEPT]
 
 
 def _notice(field: Field, table: Table, cells: Column, odd: list[int]) -> str:
