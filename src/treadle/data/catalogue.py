@@ -6,8 +6,6 @@ import hashlib
 import importlib.util
 import os
 import tempfile
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,7 +104,7 @@ def find(name: str) -> Path:
             return path
     if dataset.package is None:
         raise DataError(
-            f"no copy of {name} is here: run `treadle datasets fetch {name}`, or put it at {_hint(dataset)}"
+            f"no copy of {name} is here: run `treadle datasets fetch {name}`, or put it at {_places(dataset)[0]}"
         )
     packaged = _packaged(*dataset.package)
     if packaged is None:
@@ -120,6 +118,9 @@ def fetch(name: str) -> Path:
     Raises:
         DataError: no such data set, no way to its address, or other bytes than expected (then nothing is kept).
     """
+    # Its import takes longer than all of the rest, and serving never fetches.
+    import urllib.request
+
     dataset = _entry(name)
     if dataset.address is None or any(path.is_file() for path in _places(dataset)):
         return find(name)
@@ -134,8 +135,8 @@ def fetch(name: str) -> Path:
             part.flush()
             _require_hash(Path(part.name), dataset)
             Path(part.name).replace(path)
-        except (urllib.error.URLError, OSError) as error:
-            raise DataError(f"{dataset.address}: {error}; or put the file at {_hint(dataset)}") from None
+        except OSError as error:
+            raise DataError(f"{dataset.address}: {error}; or put the file at {_places(dataset)[0]}") from None
         finally:
             Path(part.name).unlink(missing_ok=True)
     return path
@@ -156,10 +157,6 @@ def _places(dataset: Dataset) -> list[Path]:
     given = os.environ.get("TREADLE_DATA")
     folders = [Path(given)] if given else []
     return [folder / dataset.name / dataset.file for folder in (*folders, cache_folder())]
-
-
-def _hint(dataset: Dataset) -> str:
-    return f"{os.environ.get('TREADLE_DATA') or 'TREADLE_DATA'}/{dataset.name}/{dataset.file}"
 
 
 def _packaged(package: str, member: str) -> Path | None:
