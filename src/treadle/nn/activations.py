@@ -21,7 +21,8 @@ class Activation:
     function: Callable[[Array], Array]
     operator: str
     gain: float
-    """What a weight's initial deviation is multiplied by, so that signals neither grow nor fade from layer to layer."""
+    """What a weight's initial deviation is multiplied by, so that signals neither grow nor fade from layer to layer:
+    1 / sqrt(E f(z)^2) for a standard normal z."""
 
     def write(self, graph: Graph, x: str) -> str:
         """Add this function of the value `x` to `graph`."""
@@ -32,8 +33,8 @@ class Activation:
 
 ACTIVATIONS = {
     "relu": Activation(jax.nn.relu, "Relu", float(np.sqrt(2))),
-    "gelu": Activation(partial(jax.nn.gelu, approximate=False), "Gelu", float(np.sqrt(2))),
-    "silu": Activation(jax.nn.silu, "Silu", float(np.sqrt(2))),
-    "tanh": Activation(jnp.tanh, "Tanh", 1.0),
+    "gelu": Activation(partial(jax.nn.gelu, approximate=False), "Gelu", 1.5335),
+    "silu": Activation(jax.nn.silu, "Silu", 1.6766),
+    "tanh": Activation(jnp.tanh, "Tanh", 1.5925),
     "selu": Activation(jax.nn.selu, "Selu", 1.0),
 }
