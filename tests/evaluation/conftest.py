@@ -43,6 +43,7 @@ class Case:
             "name": "shop",
             "source": "shop.csv",
             "bundle": "runs/shop/shop.treadle",
+            "page": "runs/shop/report.html",
             "example": "runs/shop/example.csv",
             "rows": self.rows,
             "leakage": self.leakage,

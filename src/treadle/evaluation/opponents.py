@@ -100,7 +100,9 @@ def _answers(
 
 def _majority(problem: Problem) -> tuple[Predict, str]:
     shares = np.bincount(problem.train.targets, minlength=problem.classes) / len(problem.train)
-    return _constant(shares), f"answers the classes' shares of the training rows, at most {shares.max():.1%}"
+    return _constant(
+        shares
+    ), f"answers the classes' shares of the training rows, the largest {100 * shares.max():.1f} %"
 
 
 def _median(problem: Problem) -> tuple[Predict, str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
+from treadle.errors import MissingExtraError
 from treadle.evaluation.evaluation import Calibration, Curve, Difference, Residuals
 from treadle.evaluation.report import LearningCurve
 from treadle.evaluation.terms import METRICS, SHORT, TRIVIAL
@@ -35,9 +36,15 @@ def svg(title: str, draw: Draw, size: tuple[float, float] = (4.6, 3.3)) -> str:
     """What `draw` draws, as an SVG element that a screen reader calls `title`.
 
     The same figures give the same bytes. `size` is in inches, which the page scales to the room there is.
+
+    Raises:
+        MissingExtraError: Matplotlib is not installed.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("the HTML report", "train") from None
 
     with mpl.rc_context(_style(title)):
         figure = Figure(figsize=size, layout="constrained")

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict
 
 from treadle.bundle.answers import Label
@@ -29,6 +35,8 @@ class Report(BaseModel):
     source: str
     bundle: str
     """Path of the saved bundle."""
+    page: str
+    """Path of this report as an HTML page."""
     example: str
     """Path of a file to predict, for the command to try next."""
     rows: dict[str, int]
@@ -43,12 +51,30 @@ class Report(BaseModel):
 
     @property
     def commands(self) -> list[tuple[str, str]]:
-        """Three commands to try next, and what each is for."""
+        """Three commands to try next, as a shell of this machine runs them, and what each is for."""
+        last = ("app", "open a screen") if find_spec("streamlit") else ("verify", "check that the file is whole")
         return [
-            (f"treadle predict {self.bundle} {self.example}", "answer a file"),
-            (f"treadle serve {self.bundle}", "answer over HTTP"),
-            (f"treadle app {self.bundle}", "open a screen"),
+            (command("predict", self.bundle, self.example), "answer a file"),
+            (command("serve", self.bundle), "answer over HTTP"),
+            (command(last[0], self.bundle), last[1]),
         ]
+
+
+def command(*arguments: str) -> str:
+    """A command line that starts this very Treadle, with its arguments quoted where a shell needs it."""
+    return shlex.join([*_program(), *arguments])
+
+
+def _program() -> list[str]:
+    script = Path(sys.executable).with_name("treadle")
+    found = shutil.which("treadle")
+    if found and script.exists() and Path(found).samefile(script):
+        return ["treadle"]
+    if not script.exists():
+        return [sys.executable, "-m", "treadle"]
+    # A virtual environment that was not activated: shorter from the folder that holds it.
+    here = Path.cwd()
+    return [str(script.relative_to(here) if script.is_relative_to(here) else script)]
 
 
 def printable(text: str) -> str:
@@ -75,13 +101,13 @@ def class_sentence(evaluation: Evaluation) -> str | None:
 
 def leakage_sentences(leakage: Leakage) -> list[str]:
     """How far the test rows were seen in training, and what no model can do better."""
-    seen = f"{leakage.test_rows_seen:,} test rows ({leakage.share:.1%}) have a twin among the training rows"
+    seen = f"{leakage.test_rows_seen:,} test rows ({100 * leakage.share:.1f} %) have a twin among the training rows"
     sentences = [seen if leakage.test_rows_seen else "no test row has a twin among the training rows"]
     if leakage.distinct_rows < leakage.rows:
         sentences.append(f"only {leakage.distinct_rows:,} of all {leakage.rows:,} rows are distinct")
     if leakage.contradictory_rows and leakage.ceiling is not None:
         sentences.append(
             f"{leakage.contradictory_rows:,} rows contradict another with the same features: no model can be right "
-            f"about more than {leakage.ceiling:.2%}"
+            f"about more than {100 * leakage.ceiling:.2f} %"
         )
     return sentences

@@ -191,7 +191,7 @@ def _confusion(confusion: Confusion) -> str:
     for label, counts in zip(labels, confusion.counts, strict=True):
         total = max(sum(counts), 1)
         cells = [
-            f'<td style="--share:{60 * count / total:.0f}%">{count:,}<small>{count / total:.1%}</small></td>'
+            f'<td style="--share:{60 * count / total:.0f}%">{count:,}<small>{100 * count / total:.1f} %</small></td>'
             for count in counts
         ]
         rows.append(f'<tr><th scope="row">{label}</th>{"".join(cells)}</tr>')

@@ -29,7 +29,7 @@ def print_report(report: Report, console: Console) -> None:
     _block(console, Text.assemble((printable(report.name), "bold"), "  ", (what, "dim")))
     _block(console, _facts(report, plain=console.options.ascii_only))
     print_evaluation(evaluation, console)
-    _block(console, _commands(report))
+    _print_commands(report, console)
     console.print()
 
 
@@ -68,6 +68,7 @@ def _facts(report: Report, *, plain: bool) -> Grid:
         facts.add_row("training", Text.assemble(epochs, ", validation loss ", (_spark(curve.validation), "cyan")))
     facts.add_row("time", ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items()))
     facts.add_row("bundle", Text(printable(report.bundle)))
+    facts.add_row("report", Text(printable(report.page)))
     return facts
 
 
@@ -164,10 +165,9 @@ def _line(difference: Difference, reach: float, *, plain: bool) -> Text:
     return Text("".join(cells), styles[difference.better])
 
 
-def _commands(report: Report) -> Grid:
-    commands = Grid.grid(padding=(0, 2))
-    commands.add_column(style="dim", no_wrap=True)
-    commands.add_row(Text("try next", "bold"))
-    for command, purpose in report.commands:
-        commands.add_row(purpose, Text(printable(command), "cyan", overflow="fold"))
-    return commands
+def _print_commands(report: Report, console: Console) -> None:
+    """Each command on a line of its own that is never broken, so that it can be copied."""
+    _block(console, Text("try next", "bold"))
+    for line, purpose in report.commands:
+        console.print(Text.assemble("  ", (f"# {purpose}", "dim")))
+        console.print(Text.assemble("  ", (printable(line), "cyan")), soft_wrap=True)
