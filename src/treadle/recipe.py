@@ -6,15 +6,17 @@ nothing would use, so that what a recipe says is what happens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from treadle.errors import RecipeError, did_you_mean
+from treadle.faults import faults
 
 Kind = Literal["number", "category", "boolean", "date"]
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -29,19 +31,42 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_under_its_name(cls, document: object) -> object:
+        # A section all of whose keys are commented out reads as null in YAML.
+        return {} if document is None else document
 
-def unused(section: Section, keys: tuple[str, ...], *, used: bool, needs: str) -> None:
+
+def unused(section: Section, keys: tuple[str, ...], *, used: bool, needs: str, within: str = "") -> None:
     """Refuse `keys` that were set although nothing would use them.
 
+    Args:
+        section: holds the keys.
+        keys: names in the section.
+        used: whether something uses them.
+        needs: the setting that would, with its whole path.
+        within: path from the section that is being validated to `section`, ended by a point.
+
     Raises:
-        ValueError: naming the key and the setting it needs; pydantic adds the place.
+        PydanticCustomError: `unused`; its context names the keys and what they need.
     """
-    stray = [key for key in keys if key in section.model_fields_set]
+    stray = [within + key for key in keys if key in section.model_fields_set]
     if stray and not used:
-        raise ValueError(f"{', '.join(stray)} would not be used: it needs {needs}")
+        message = "{first} would not be used: it needs {needs}"
+        raise PydanticCustomError("unused", message, {"keys": stray, "first": stray[0], "needs": needs})
+
+
+def _text_keys(weights: object) -> object:
+    """Classes are often numbers or booleans, which YAML reads as such."""
+    if not isinstance(weights, Mapping):
+        return weights
+    return {str(key).lower() if isinstance(key, bool) else str(key): weight for key, weight in weights.items()}
 
 
 class SplitRecipe(Section):
+    """How the rows are parted in three sets."""
+
     validation: Share = 0.2
     """Share of all rows for early stopping, thresholds and search."""
     test: Share = 0.2
@@ -52,6 +77,7 @@ class SplitRecipe(Section):
     stratify: bool = True
     """Keep the share of every class the same in the three sets (classification only)."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Another seed parts the rows in another way."""
 
     @model_validator(mode="after")
     def _leave_rows_to_train_on(self) -> Self:
@@ -61,6 +87,8 @@ class SplitRecipe(Section):
 
 
 class DataRecipe(Section):
+    """What to read, and what of it to learn from."""
+
     source: str
     """A catalogue name, a file or glob (CSV, TSV, Parquet, JSON Lines, also .gz and .xz), or a database address."""
     query: str | None = None
@@ -78,9 +106,12 @@ class DataRecipe(Section):
     encoding: str = "utf-8"
     """Encoding of text files."""
     split: SplitRecipe = SplitRecipe()
+    """Training, validation and test rows; training gets what the other two leave."""
 
 
 class FeaturesRecipe(Section):
+    """How columns become the network's inputs."""
+
     scaling: Literal["standard", "quantile", "none"] = "standard"
     """Numbers: zero mean and unit variance, mapped to a normal distribution by rank, or as they are."""
     imputation: Literal["median", "knn"] = "median"
@@ -88,21 +119,27 @@ class FeaturesRecipe(Section):
     neighbours: Positive = 5
     """Rows averaged by KNN imputation."""
     categories: Literal["one_hot", "embedding"] = "one_hot"
+    """Categories: a 0/1 input for each, or a learnt vector."""
     min_count: Positive = 1
     """Categories seen in fewer training rows share the bucket of the unseen ones."""
 
     @model_validator(mode="after")
     def _no_unused_options(self) -> Self:
-        unused(self, ("neighbours",), used=self.imputation == "knn", needs="imputation: knn")
+        unused(self, ("neighbours",), used=self.imputation == "knn", needs="features.imputation: knn")
         return self
 
 
 class ModelRecipe(Section):
+    """The network."""
+
     hidden: tuple[Positive, ...] = (64, 32)
     """Width of every hidden layer; [] is a linear model."""
     activation: Literal["relu", "gelu", "silu", "tanh", "selu"] = "relu"
+    """What bends the output of every hidden layer."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Share of a hidden layer's outputs that every training step leaves out."""
     normalization: Literal["none", "layer", "batch"] = "none"
+    """Normalise every hidden layer's outputs over the layer, or over the batch."""
     residual: bool = False
     """Add a layer's input to its output where the widths are equal."""
     numbers: Literal["plain", "piecewise", "periodic"] = "plain"
@@ -123,25 +160,26 @@ class ModelRecipe(Section):
 
     @model_validator(mode="after")
     def _no_unused_options(self) -> Self:
-        unused(self, ("number_width",), used=self.numbers != "plain", needs="numbers: piecewise or periodic")
-        unused(self, ("pieces",), used=self.numbers == "piecewise", needs="numbers: piecewise")
-        unused(self, ("frequencies", "frequency_scale"), used=self.numbers == "periodic", needs="numbers: periodic")
-        unused(
-            self,
-            ("activation", "dropout", "normalization", "residual", "members"),
-            used=bool(self.hidden),
-            needs="at least one hidden layer",
-        )
+        unused(self, ("number_width",), used=self.numbers != "plain", needs="model.numbers: piecewise or periodic")
+        unused(self, ("pieces",), used=self.numbers == "piecewise", needs="model.numbers: piecewise")
+        waves = ("frequencies", "frequency_scale")
+        unused(self, waves, used=self.numbers == "periodic", needs="model.numbers: periodic")
+        layers = ("activation", "dropout", "normalization", "residual", "members")
+        unused(self, layers, used=bool(self.hidden), needs="at least one layer in model.hidden")
         return self
 
 
 class TrainingRecipe(Section):
+    """How the network's weights are found."""
+
     loss: Literal["cross_entropy", "mse", "mae", "huber"] | None = None
-    """Default: cross_entropy for classification, mse for regression."""
-    class_weights: Literal["balanced"] | dict[str, float] | None = None
-    """Weight of a row by its class (classification)."""
+    """What training makes small. Default: cross_entropy for classification, mse for regression."""
+    class_weights: Literal["balanced"] | Annotated[dict[str, float], BeforeValidator(_text_keys)] | None = None
+    """Weight of a row by its class, as {class: weight} or `balanced` (classification)."""
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adamw"
+    """How a step follows from the gradient."""
     learning_rate: Annotated[float, Field(gt=0.0)] = 0.003
+    """Size of a step."""
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0001
     """Decoupled weight decay (adamw)."""
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
@@ -149,18 +187,22 @@ class TrainingRecipe(Section):
     schedule: Literal["constant", "cosine"] = "constant"
     """Learning rate over the epochs, after the warm-up."""
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
+    """Epochs over which the learning rate rises to its full size."""
     clip_norm: Annotated[float, Field(gt=0.0)] | None = None
     """Largest norm of the gradient."""
     batch_size: Positive = 128
+    """Rows of a step."""
     epochs: Positive = 100
+    """Passes over the training rows, at most."""
     patience: Positive | None = 10
     """Epochs without a better validation loss before stopping; null trains all epochs. The best weights are kept."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Another seed begins with other weights and draws the rows in another order."""
 
     @model_validator(mode="after")
     def _no_unused_options(self) -> Self:
-        unused(self, ("weight_decay",), used=self.optimizer == "adamw", needs="optimizer: adamw")
-        unused(self, ("momentum",), used=self.optimizer == "sgd", needs="optimizer: sgd")
+        unused(self, ("weight_decay",), used=self.optimizer == "adamw", needs="training.optimizer: adamw")
+        unused(self, ("momentum",), used=self.optimizer == "sgd", needs="training.optimizer: sgd")
         return self
 
 
@@ -170,39 +212,50 @@ Opponent = Literal[
 
 
 class EvaluationRecipe(Section):
+    """How the network is judged."""
+
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | Literal["f1", "accuracy"] = "accuracy"
     """Two classes: the probability from which the answer is the positive class, or what it maximises on validation."""
     opponents: tuple[Opponent, ...] | None = None
-    """Default: every one that fits the task."""
+    """What the network is compared with. Default: every one that fits the task."""
     resamples: Annotated[int, Field(ge=100)] = 1000
     """Bootstrap resamples behind every interval."""
     confidence: Share = 0.95
+    """Share of resamples that an interval holds."""
 
 
 class Recipe(Section):
+    """What to learn from, with which network, trained and judged how."""
+
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     """Names the bundle: NAME.treadle."""
     task: Literal["classification", "regression"] | None = None
     """Default: classification when the target is a category, a boolean or has few values, else regression."""
     data: DataRecipe
+    """What to read, and what of it to learn from."""
     features: FeaturesRecipe = FeaturesRecipe()
+    """How columns become the network's inputs."""
     model: ModelRecipe = ModelRecipe()
+    """The network."""
     training: TrainingRecipe = TrainingRecipe()
+    """How the network's weights are found."""
     evaluation: EvaluationRecipe = EvaluationRecipe()
+    """How the network is judged."""
 
     @model_validator(mode="after")
     def _no_unused_options(self) -> Self:
-        unused(
-            self.model,
-            ("category_width",),
-            used=self.features.categories == "embedding",
-            needs="features.categories: embedding",
-        )
+        embedded = self.features.categories == "embedding"
+        unused(self.model, ("category_width",), used=embedded, needs="features.categories: embedding", within="model.")
+        loss = self.training.loss
+        if loss and self.task and (loss == "cross_entropy") != (self.task == "classification"):
+            fitting = "cross_entropy" if self.task == "classification" else "mse, mae or huber"
+            raise ValueError(f"training.loss: {loss} does not fit task: {self.task}, which takes {fitting}")
         if self.task == "regression":
-            unused(self.training, ("class_weights",), used=False, needs="task: classification")
-            unused(self.evaluation, ("threshold",), used=False, needs="task: classification")
-            unused(self.data, ("positive",), used=False, needs="task: classification")
-            unused(self.data.split, ("stratify",), used=False, needs="task: classification")
+            only = "task: classification"
+            unused(self.training, ("class_weights",), used=False, needs=only, within="training.")
+            unused(self.evaluation, ("threshold",), used=False, needs=only, within="evaluation.")
+            unused(self.data, ("positive",), used=False, needs=only, within="data.")
+            unused(self.data.split, ("stratify",), used=False, needs=only, within="data.split.")
         return self
 
 
@@ -210,36 +263,24 @@ def parse_recipe(document: object, where: str = "recipe") -> Recipe:
     """The recipe that `document` (parsed YAML or JSON) says.
 
     Raises:
-        RecipeError: with every fault named by its key.
+        RecipeError: with a line for every faulty key.
     """
     if not isinstance(document, dict):
         raise RecipeError(f"{where}: a recipe is a mapping with the keys 'name' and 'data'")
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        raise RecipeError("\n".join(_faults(error, where))) from None
+        raise RecipeError("\n".join(f"{where}: {fault}" for fault in faults(error, document, Recipe))) from None
 
 
-def _faults(error: ValidationError, where: str) -> Iterator[str]:
-    for fault in error.errors():
-        # A union adds the tried type to the place; only keys of the document help a reader.
-        keys = [str(part) for part in fault["loc"]]
-        place = ".".join(keys)
-        if fault["type"] == "extra_forbidden":
-            yield f"{where}: unknown key '{place}'{did_you_mean(keys[-1], _known_keys(keys[:-1]))}"
-        else:
-            message = fault["msg"].removeprefix("Value error, ")
-            yield f"{where}: {place}: {message}" if place else f"{where}: {message}"
+def recipe_schema() -> dict[str, Any]:
+    """The JSON Schema of a recipe, from which editors complete and explain its keys."""
+    return Recipe.model_json_schema()
 
 
-def _known_keys(path: list[str]) -> list[str]:
-    section: type[BaseModel] = Recipe
-    for key in path:
-        annotation = section.model_fields[key].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        section = annotation
-    return list(section.model_fields)
+def schema_file() -> Path:
+    """The schema as a file, which comes with Treadle; `treadle schema` prints what stands in it."""
+    return Path(str(resources.files("treadle") / "recipes" / "recipe.schema.json"))
 
 
 def built_in_recipes() -> list[str]:
@@ -261,37 +302,75 @@ def read_recipe(name: str, settings: tuple[str, ...] = ()) -> Recipe:
 
 
 def _read_document(name: str) -> dict[str, Any]:
-    built_in = resources.files("treadle") / "recipes" / f"{name}.yaml"
-    path = Path(name)
-    if path.suffix in {".yaml", ".yml", ".json"} and path.is_file():
-        source = path.read_bytes()
+    if Path(name).suffix in _SUFFIXES:
+        content = _read_file(Path(name))
     elif name in built_in_recipes():
-        source = built_in.read_bytes()
+        content = (resources.files("treadle") / "recipes" / f"{name}.yaml").read_bytes()
+    elif Path(name).is_file():
+        advice = f"or write one from a table: treadle init {name} --target COLUMN"
+        raise RecipeError(f"{name}: the name of a recipe ends in {', '.join(_SUFFIXES)}; rename it, {advice}")
     else:
-        hint = did_you_mean(name, built_in_recipes())
-        raise RecipeError(f"no recipe {name!r}: neither a .yaml file nor a built-in{hint}")
+        raise RecipeError(
+            f"no recipe {name!r}: neither built in nor a .yaml file{did_you_mean(name, built_in_recipes())}"
+        )
     try:
-        document = yaml.safe_load(source.decode("utf-8"))
+        document = yaml.load(content.decode("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
     except UnicodeDecodeError as error:
         raise RecipeError(f"{name}: byte {error.start} is not UTF-8; save the recipe as UTF-8 text") from None
     except yaml.YAMLError as error:
-        raise RecipeError(f"{name}: not YAML: {error}") from None
+        raise RecipeError(f"{name}: {_explain(error)}") from None
     if not isinstance(document, dict):
         raise RecipeError(f"{name}: a recipe is a mapping with the keys 'name' and 'data'")
     return document
 
 
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        names = [each.name for each in path.parent.glob("*") if each.suffix in _SUFFIXES]
+        raise RecipeError(f"{path}: no such file{did_you_mean(path.name, names)}") from None
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML that refuses a key that stands twice: the first one would silently not count."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands twice", key.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+def _explain(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: not YAML: {error.problem}"
+    return f"not YAML: {error}"
+
+
 def _apply(document: dict[str, Any], setting: str) -> None:
     path, equals, value = setting.partition("=")
-    if not equals or not path:
-        raise RecipeError(f"--set {setting}: write it as key.key=value")
     *sections, key = path.split(".")
+    if not equals or not key or not all(sections):
+        raise RecipeError(f"--set {setting}: write it as key.key=value")
     place = document
-    for section in sections:
-        place = place.setdefault(section, {})
+    for depth, section in enumerate(sections, start=1):
+        # An empty section is null in YAML.
+        if place.get(section) is None:
+            place[section] = {}
+        place = place[section]
         if not isinstance(place, dict):
-            raise RecipeError(f"--set {setting}: '{section}' is a value, not a section")
+            raise RecipeError(f"--set {setting}: {'.'.join(sections[:depth])!r} is a value, not a section")
     try:
-        place[key] = yaml.safe_load(value)
+        place[key] = yaml.load(value, _Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
-        raise RecipeError(f"--set {setting}: not a YAML value: {error}") from None
+        raise RecipeError(f"--set {setting}: {_explain(error)}") from None
