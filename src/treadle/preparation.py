@@ -9,13 +9,13 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers
-from treadle.bundle.predictor import OnBadRow, count_of, describe_fault, describe_faults
+from treadle.bundle.predictor import OnBadRow, describe_fault, describe_faults
 from treadle.data.contract import Contract
 from treadle.data.infer import infer_task, learn, positive_class
 from treadle.data.sources import from_frame, read_table
 from treadle.data.split import Split, split
 from treadle.data.table import Table
-from treadle.errors import ContractError, DataError
+from treadle.errors import ContractError, DataError, RecipeError
 from treadle.evaluation.problem import Rows
 from treadle.features import Features
 from treadle.recipe import Recipe, parse_recipe
@@ -74,8 +74,8 @@ def prepare(recipe: Recipe, data: object, on_bad_row: OnBadRow) -> Prepared:
     contract, learnt = learn(table.take(parts.train), recipe.data, task)
     notices = list(learnt)
     train, validation, test = (
-        _keep_good(contract, table.take(indices), on_bad_row, notices)
-        for indices in (parts.train, parts.validation, parts.test)
+        _keep_good(name, contract, table.take(indices), on_bad_row, notices)
+        for name, indices in (("training", parts.train), ("validation", parts.validation), ("test", parts.test))
     )
     features = Features.fit(contract, train.columns, recipe.features)
     return Prepared(
@@ -109,19 +109,19 @@ class _Part:
     columns: dict[str, NDArray[Any]]
 
 
-def _keep_good(contract: Contract, table: Table, on_bad_row: OnBadRow, notices: list[str]) -> _Part:
+def _keep_good(name: str, contract: Contract, table: Table, on_bad_row: OnBadRow, notices: list[str]) -> _Part:
     checked = contract.check(table, with_target=True)
     if not checked.faults:
         return _Part(table, checked.columns)
     if on_bad_row == "fail":
         raise ContractError(describe_faults(checked.faults, table.source))
     if not checked.good.any():
-        raise DataError(f"{table.source}: no row is left to learn from: {count_of(checked.faults)}")
+        raise DataError(f"{table.source}: no {name} row is left: {describe_fault(checked.faults[0])}")
     if on_bad_row == "report":
         notices.extend(f"left out: {describe_fault(fault)}" for fault in checked.faults)
     else:
-        notices.append(f"left out: {int((~checked.good).sum())} rows that break the contract")
-    columns = {name: cells[checked.good] for name, cells in checked.columns.items()}
+        notices.append(f"{int((~checked.good).sum()):,} of {len(table):,} {name} rows break the contract: left out")
+    columns = {column: cells[checked.good] for column, cells in checked.columns.items()}
     return _Part(table.take(checked.good), columns)
 
 
@@ -131,6 +131,8 @@ def _answers(
     """How outputs become answers; the threshold is found later, on validation."""
     if task == "classification":
         positive = positive_class(contract.target, recipe.data, targets)
+        if positive is None and "threshold" in recipe.evaluation.model_fields_set:
+            raise RecipeError(f"evaluation.threshold would not be used: {contract.target.name!r} has not two classes")
         return ClassificationAnswers(labels=contract.target.values, positive=positive)
     return RegressionAnswers(mean=float(targets.mean()), scale=float(targets.std()))
 

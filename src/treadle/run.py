@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,12 @@ import numpy as np
 
 from treadle.bundle import golden
 from treadle.bundle.answers import ClassificationAnswers, best_threshold
+from treadle.bundle.atomic import replacing
 from treadle.bundle.bundle import Bundle
 from treadle.bundle.graph import Graph
 from treadle.bundle.predictor import OnBadRow, Predictor
+from treadle.data.cells import canonical_text
+from treadle.errors import TrainingError
 from treadle.evaluation.evaluate import evaluate
 from treadle.evaluation.evaluation import Evaluation
 from treadle.evaluation.opponents import fit_opponents, names_for
@@ -89,11 +94,16 @@ def fit(
 ) -> Run:
     """Train what `recipe` says, judge it on rows it never saw, and save it with its report.
 
+    The same recipe, data and machine give the same bundle, byte for byte, whether or not training was stopped and
+    resumed in between. Files appear whole or not at all; a run that fails leaves an older bundle as it was.
+
     Args:
         recipe: a recipe, a mapping with its keys, a file, or the name of a built-in one.
         data: a Polars or pandas frame (or anything with the Arrow interface) to read in place of `data.source`.
         out: folder for NAME.treadle, report.html and the checkpoint; default: runs/NAME.
-        resume: go on from the checkpoint in that folder.
+        resume: go on from the checkpoint in that folder, or start where there is none. After a run that was finished
+            nothing is left to train: it is judged and saved once more. Without it, training starts afresh and an
+            older checkpoint is removed.
         on_bad_row: rows that break the contract stop the run (`fail`), or are left out (`skip`, and `report` says
             which).
         tensorboard: write event files into `out`/tensorboard.
@@ -109,13 +119,14 @@ def fit(
     recipe = prepared.recipe
     for notice in prepared.notices:
         say(notice)
+    say("{train:,} rows to train, {validation:,} to validate, {test:,} to test".format(**prepared.rows))
     classes = len(prepared.answers.labels) if isinstance(prepared.answers, ClassificationAnswers) else 0
     primary = primary_metric(classes, recipe.training.loss)
     names = names_for(prepared.task, primary, recipe.evaluation.opponents)
     read = time.perf_counter()
 
     folder = Path(out) if out is not None else Path("runs") / recipe.name
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     trained, task = _train(
         prepared,
         checkpoint=folder / "checkpoint",
@@ -127,14 +138,14 @@ def fit(
     learnt = time.perf_counter()
 
     say("fitting the opponents, and judging all on the test rows")
-    path = folder / f"{recipe.name}.treadle"
+    path, example, page = (folder / name for name in (f"{recipe.name}.treadle", "example.csv", "report.html"))
     evaluation = _judge(bundle, prepared, names, path)
-    example = folder / "example.csv"
-    _write_examples(example, prepared)
+    _write(example, _examples(prepared))
     report = Report(
         name=recipe.name,
         source=recipe.data.source if data is None else "the given frame",
         bundle=str(path),
+        page=str(page),
         example=str(example),
         rows=prepared.rows,
         leakage=prepared.split.leakage,
@@ -143,8 +154,7 @@ def fit(
         seconds={"data": read - started, "train": learnt - read, "evaluate": time.perf_counter() - learnt},
         notices=prepared.notices,
     )
-    page = folder / "report.html"
-    page.write_text(render_report(report), encoding="utf-8")
+    _write(page, render_report(report))
     return Run(recipe, path, page, report)
 
 
@@ -154,6 +164,22 @@ def _curve(trained: Trained[TableNetwork]) -> LearningCurve:
         validation=tuple(epoch.validation_loss for epoch in trained.history),
         best_epoch=trained.best_epoch,
     )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise TrainingError(f"{folder}: this folder for the run cannot be made: {reason}; name another") from None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with replacing(path) as file:
+            file.write(text.encode("utf-8"))
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def _silent(_: str) -> None:
@@ -186,6 +212,8 @@ def _train(
         train_numbers=prepared.train.inputs.get("numbers"),
         rng=np.random.default_rng(recipe.training.seed),
     )
+    if not resume:
+        checkpoint.unlink(missing_ok=True)
     trained = train(
         task,
         network,
@@ -204,8 +232,11 @@ def build_task(prepared: Prepared) -> Classification | Regression:
     """The task of the prepared rows, with its loss."""
     recipe = prepared.recipe.training
     if isinstance(prepared.answers, ClassificationAnswers):
-        labels = prepared.answers.labels
-        return Classification(len(labels), class_weights(recipe.class_weights, labels, prepared.train.targets))
+        weights = recipe.class_weights
+        if isinstance(weights, dict):
+            weights = {canonical_text(name): weight for name, weight in weights.items()}
+        classes = prepared.contract.target.categories
+        return Classification(len(classes), class_weights(weights, classes, prepared.train.targets))
     return Regression(recipe.loss) if recipe.loss in ("mse", "mae", "huber") else Regression()
 
 
@@ -255,11 +286,14 @@ def _judge(bundle: Bundle, prepared: Prepared, names: list[str], path: Path) -> 
     return evaluation
 
 
-def _write_examples(path: Path, prepared: Prepared) -> None:
-    """Some raw test rows without their target, as a file to try the bundle on."""
+def _examples(prepared: Prepared) -> str:
+    """Some raw test rows without their target, as a CSV to try the bundle on."""
     names = [field.name for field in prepared.contract.features]
     table = prepared.test_table.take(np.arange(min(EXAMPLES, len(prepared.test_table))))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(names)
-        writer.writerows(zip(*(table.columns[name].tolist() for name in names), strict=True))
+    absent = min(prepared.contract.missing, default="")
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(names)
+    for row in zip(*(table.columns[name].tolist() for name in names), strict=True):
+        writer.writerow([absent if cell is None or (isinstance(cell, float) and isnan(cell)) else cell for cell in row])
+    return text.getvalue()

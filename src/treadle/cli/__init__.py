@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -49,14 +50,30 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """The exit code of the command line `arguments`: 0, or the code of the error that ended it."""
     try:
-        app(args=arguments)
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output went away (`treadle predict ... | head`): what is left has nowhere to go.
+        _discard_output()
+        return TreadleError.exit_code
+    except OSError as error:
+        _discard_output()
+        complain(f"{error.filename or 'the output'}: {error.strerror or error}")
+        return TreadleError.exit_code
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        app(args=arguments, prog_name="treadle")
     except TreadleError as error:
         complain(str(error))
         return error.exit_code
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
-    except BrokenPipeError:
-        # The reader of our output went away (`treadle predict ... | head`): nothing is left to say to it.
-        sys.stderr.close()
-        return 141
     return 0
+
+
+def _discard_output() -> None:
+    # Python flushes stdout once more when it ends, and would complain of the same fault.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -23,6 +23,5 @@ def say(message: str) -> None:
 
 
 def print_json(document: object) -> None:
-    """Print one JSON document to stdout."""
-    json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False)
-    sys.stdout.write("\n")
+    """Print one JSON document to stdout, in ASCII so that it is the same in every terminal and pipe."""
+    sys.stdout.write(json.dumps(document, allow_nan=False) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from rich.table import Table as Grid
 from treadle.cli.console import print_json, results, say
 from treadle.data import catalogue
 from treadle.errors import DataError, RecipeError
-from treadle.recipe import Recipe
+from treadle.recipe import recipe_schema, schema_file
 
 datasets = typer.Typer(help="The catalogue of named data sets.", no_args_is_help=True)
 
@@ -77,11 +78,15 @@ def init(
     if path.exists() and not force:
         raise RecipeError(f"{path} exists already; give --out another name, or --force to overwrite it")
     text = draft_recipe(source, target, name, query=query, encoding=encoding)
-    path.write_text(text, encoding="utf-8")
-    say(f"wrote {path}; read it, then: treadle train {path}")
+    # The first line tells editors with a YAML language server where to find the keys and what they mean.
+    text = f"# yaml-language-server: $schema={schema_file().as_uri()}\n{text}"
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be written: {error.strerror or error}") from None
+    say(f"wrote {path}; read it, then: treadle train {shlex.quote(str(path))}")
 
 
 def schema() -> None:
     """Print the JSON Schema of a recipe, for editors that complete keys."""
-    json.dump(Recipe.model_json_schema(), sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    sys.stdout.write(json.dumps(recipe_schema(), indent=2) + "\n")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from treadle.bundle.predictor import OnBadRow
 from treadle.cli.console import people, print_json, results, say
@@ -16,21 +18,28 @@ if TYPE_CHECKING:
     from treadle.recipe import Recipe
     from treadle.training import Progress as Standing
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
 
 
 def demo(json_: JsonFlag = False) -> None:
     """Train a phishing detector on 1,250 real web sites that come with an installed package."""
-    _train(read_recipe("phishing_small"), json_=json_)
+    say("a phishing detector, from 1,250 real web sites; the same as: treadle train phishing_small")
+    _train(read_recipe("phishing_small"), json_=json_, arguments=("phishing_small",))
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a built-in recipe.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a built-in recipe.", metavar="RECIPE")],
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Override a key: model.hidden=[128,64] (repeatable).")
+        list[str] | None,
+        typer.Option("--set", help="Override a key, as in model.hidden=[128,64] (repeatable).", metavar="KEY=VALUE"),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the bundle and the report (default: runs/NAME).")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in that folder.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in that folder, if there is one.")
+    ] = False,
     on_bad_row: Annotated[
         OnBadRow, typer.Option(help="A row that breaks the contract: stop, leave it out, or leave it out and list it.")
     ] = "fail",
@@ -39,6 +48,10 @@ def train(
 ) -> None:
     """Train a recipe: read, split, fit, save the bundle, judge it against its opponents, and say the verdict."""
     settings = tuple(set_ or ())
+    arguments = [recipe, *(word for setting in settings for word in ("--set", setting))]
+    arguments += ["--out", str(out)] if out else []
+    arguments += ["--on-bad-row", on_bad_row] if on_bad_row != "fail" else []
+    arguments += ["--tensorboard"] if tensorboard else []
     _train(
         read_recipe(recipe, settings),
         out=out,
@@ -46,7 +59,7 @@ def train(
         on_bad_row=on_bad_row,
         tensorboard=tensorboard,
         json_=json_,
-        again=" ".join(["treadle train", recipe, *(f"--set '{setting}'" for setting in settings)]),
+        arguments=tuple(arguments),
     )
 
 
@@ -58,26 +71,12 @@ def _train(
     on_bad_row: OnBadRow = "fail",
     tensorboard: bool = False,
     json_: bool,
-    again: str = "treadle train",
+    arguments: tuple[str, ...],
 ) -> None:
+    from treadle.evaluation.report import command
     from treadle.run import fit
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[losses]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=people, transient=True) as bar:
-        epochs = bar.add_task("training", total=recipe.training.epochs, losses="", visible=False)
-
-        def show(standing: Standing) -> None:
-            losses = "" if standing.loss is None else f"loss {standing.loss:.4f}"
-            if standing.best_validation_loss is not None:
-                losses += f", best on validation {standing.best_validation_loss:.4f}"
-            bar.update(epochs, completed=standing.epoch, losses=losses, visible=True)
-
+    with _bar(recipe.training.epochs) as show:
         try:
             run = fit(
                 recipe,
@@ -89,12 +88,28 @@ def _train(
                 progress=show,
             )
         except KeyboardInterrupt:
-            bar.stop()
-            say(f"stopped; go on from the last checkpoint with: {again} --resume")
-            raise
+            again = command("train", *arguments, *(["--json"] if json_ else []), "--resume")
+            say(f"stopped; go on from there with:\n{again}")
+            raise typer.Exit(INTERRUPTED) from None
     if json_:
         print_json(run.summary())
     else:
         from treadle.evaluation.report_text import print_report
 
         print_report(run.report, results)
+
+
+@contextmanager
+def _bar(epochs: int) -> Iterator[Callable[[Standing], None]]:
+    """A bar on stderr that is gone when training is done; nothing where no person looks."""
+    columns = (TextColumn("training"), BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=people, transient=True, disable=not people.is_terminal) as bar:
+        task = bar.add_task("", total=epochs, visible=False)
+
+        def show(standing: Standing) -> None:
+            best = standing.best_validation_loss
+            found = f"loss {standing.loss:.4f}" if best is None else f"loss {standing.loss:.4f}, validation {best:.4f}"
+            left = f", {standing.seconds_left:.0f} s left at most"
+            bar.update(task, completed=standing.epoch, description=found + left, visible=True)
+
+        yield show
