@@ -138,7 +138,7 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
         columns = _check_rows(contract, table)
         random = np.random.default_rng(recipe.training.seed)
         strata = targets if recipe.task == "classification" else np.zeros(len(targets))
-        learnt, held = _hold_out(strata, self.validation_fraction, random)
+        learnt, held = hold_out(strata, self.validation_fraction, random)
         features = Features.fit(contract, {name: cells[learnt] for name, cells in columns.items()}, recipe.features)
         inputs = features.transform(columns)
         examples, deciding = (
@@ -242,7 +242,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _hold_out(
+def hold_out(
     strata: NDArray[Any], fraction: float, random: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows to learn from, and rows that decide when to stop: of each stratum the same share, to the nearest row.
