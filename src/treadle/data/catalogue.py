@@ -63,7 +63,8 @@ _ALL = (
     ),
     Dataset(
         name="phishing_small",
-        description="Features of 1,250 web sites, and whether one is phishing (is_phishing: 1).",
+        description="Features of 1,250 web sites, and whether one is phishing (is_phishing: 1). Its source counts 702 "
+        "phishing sites, the file 548: the label may be the wrong way round.",
         file="phishing.csv.gz",
         sha256="d8a6d44bd9672e852b8a53ad2c64229f81972158a77d981073a98b17c27af7a9",
         licence="CC BY 4.0 (data), BSD-3-Clause (the package river that ships it)",
