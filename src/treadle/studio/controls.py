@@ -74,7 +74,7 @@ def _number_help(field: Field) -> str | None:
     if field.minimum is not None and field.maximum is not None:
         words.append(f"Training saw {number(field.minimum)} to {number(field.maximum)}.")
     if isinstance(field.typical, int | float):
-        words.append(f"Half of the rows lie below {number(field.typical)}.")
+        words.append(f"The median is {number(field.typical)}.")
     if field.nullable:
         words.append("Leave it empty when it is not known.")
     return _sentences(words)

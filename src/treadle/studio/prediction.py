@@ -10,7 +10,7 @@ import streamlit as st
 
 from treadle.bundle.answers import ClassificationAnswers
 from treadle.bundle.predictor import Predictor
-from treadle.data.contract import Checked, Field
+from treadle.data.contract import Checked, Fault, Field
 from treadle.data.sources import from_rows
 from treadle.errors import ContractError, TreadleError
 from treadle.inspection.contributions import Contributions, contributions
@@ -60,10 +60,14 @@ def answer(predictor: Predictor, row: dict[str, object]) -> Answer:
     """
     checked = predictor.contract.check(from_rows([row]))
     if checked.faults:
-        raise ContractError("\n".join(f"{fault.column}: {fault.value!r} {fault.reason}" for fault in checked.faults))
+        raise ContractError("\n".join(_fault(fault) for fault in checked.faults))
     columns = {name: column[0] for name, column in predictor.predict(row).columns.items()}
     moved = contributions(predictor, row, permutations=PERMUTATIONS, seed=0)
     return Answer(row, columns, tuple(_doubts(predictor, row, checked)), moved)
+
+
+def _fault(fault: Fault) -> str:
+    return f"{fault.column}: {fault.value!r} {fault.reason}" if fault.value else f"{fault.column} {fault.reason}"
 
 
 def _doubts(predictor: Predictor, row: dict[str, object], checked: Checked) -> list[str]:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
+from PIL import Image
 
 from treadle.bundle.predictor import Predictor
 from treadle.errors import BundleError
 from treadle.studio import facts, prediction, report_tab, table_tab
 from treadle.studio.text import plain, plain_lines
 
+# A plain weave, made here: Streamlit would fetch an icon named by its letters from another server.
+THREADS = np.array([[[47, 111, 159], [222, 233, 242]], [[222, 233, 242], [194, 87, 43]]], np.uint8)
+ICON = Image.fromarray(np.tile(THREADS, (2, 2, 1)).repeat(16, axis=0).repeat(16, axis=1))
+
 
 def show(paths: list[Path]) -> None:
     """Draw the page for the bundles at `paths`; the first one is chosen at the start."""
-    st.set_page_config(page_title="Treadle", page_icon=":material/grid_guides:", layout="wide")
+    st.set_page_config(page_title="Treadle", page_icon=ICON, layout="wide")
     with st.sidebar:
         path = _choose(paths)
     predictor = _read(path)

@@ -57,7 +57,7 @@ def show(predictor: Predictor, key: str) -> None:
         encoding: str = st.selectbox("Encoding", ENCODINGS, key=f"{key}/encoding")
         st.download_button(
             "Example file",
-            _example(predictor.contract),
+            example(predictor.contract),
             file_name=f"{predictor.name}_example.csv",
             mime="text/csv",
             icon=":material/draft:",
@@ -157,7 +157,7 @@ def _needed(contract: Contract) -> str:
     return f"Every row of a file at once. It needs the columns {', '.join(names[:SHOWN_NAMES])}{more}; others are kept."
 
 
-def _example(contract: Contract) -> str:
+def example(contract: Contract) -> str:
     """A file of one typical row."""
     row = {field.name: field.show(field.typical) if field.typical is not None else "" for field in contract.features}
     text = io.StringIO()

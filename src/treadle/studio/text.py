@@ -7,15 +7,20 @@ import re
 
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 SPACE = re.compile(r"\s+")
+JOINS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)|(?<=[-<>~])(?=[-=>])", re.IGNORECASE)
+"""Inside addresses and arrows, which Streamlit turns into links and signs even after a backslash."""
+WORD_JOINER = "\u2060"
 
 
 def plain(text: object) -> str:
     """`text` on one line such that Markdown shows it letter by letter: no link, image, colour or formula.
 
     Column names and categories come from somebody's table, and labels of Streamlit are Markdown
-    (CommonMark 0.31, section 2.4: a backslash before ASCII punctuation takes away its meaning).
+    (CommonMark 0.31, section 2.4: a backslash before ASCII punctuation takes away its meaning). A word joiner, which
+    has no width, parts what would be an address.
     """
-    return PUNCTUATION.sub(r"\\\1", SPACE.sub(" ", str(text)).strip())
+    joined = JOINS.sub(WORD_JOINER, SPACE.sub(" ", str(text)).strip())
+    return PUNCTUATION.sub(r"\\\1", joined)
 
 
 def plain_lines(text: object) -> str:

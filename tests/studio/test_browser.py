@@ -1,0 +1,175 @@
+"""The screens as a person sees them, in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+
+from treadle.bundle.bundle import Bundle
+from treadle.bundle.predictor import Predictor
+from treadle.evaluation.evaluation import Evaluation
+from treadle.evaluation.terms import figure
+from treadle.studio.text import WORD_JOINER, percent
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+PHONE = {"width": 390, "height": 844}
+Serve = Callable[..., tuple[subprocess.Popen[bytes], str]]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM.exists(), f"{CHROMIUM} is missing: install it (Debian: apt-get install chromium)"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def address(serve: Serve, paths: dict[str, Path]) -> str:
+    return serve(paths["bank"], paths["hostile"])[1]
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The page of the first bundle; it fails the test if it asks anybody but our server, or throws."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    opened = context.new_page()
+    opened.set_default_timeout(15_000)
+    asked: set[str] = set()
+    thrown: list[str] = []
+
+    def note(request: Request) -> None:
+        if urlsplit(request.url).scheme in {"http", "https", "ws", "wss"}:
+            asked.add(urlsplit(request.url).netloc)
+
+    opened.on("request", note)
+    opened.on("pageerror", lambda error: thrown.append(str(error)))
+    opened.goto(address)
+    opened.get_by_role("button", name="Predict", exact=True).wait_for()
+    yield opened
+    context.close()
+    assert asked == {urlsplit(address).netloc}
+    assert not thrown
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def predict(page: Page) -> None:
+    page.get_by_role("button", name="Predict", exact=True).click()
+    page.get_by_text("What moved the answer").wait_for()
+    page.get_by_test_id("stMetricValue").first.wait_for()
+
+
+def figures(page: Page) -> list[str]:
+    return page.get_by_test_id("stMetricValue").all_inner_texts()
+
+
+def asked_row(page: Page) -> dict[str, object]:
+    page.get_by_text("This row as JSON").click()
+    row: dict[str, object] = json.loads(page.get_by_test_id("stCode").inner_text())
+    return row
+
+
+def test_a_row_is_predicted_after_the_click_and_not_before(page: Page, paths: dict[str, Path]) -> None:
+    page.get_by_role("spinbutton", name="Age").fill("77")
+    page.get_by_role("spinbutton", name="Balance").fill("60000.5")
+    choose(page, "Country", "Germany")
+    choose(page, "Plan", "not known")
+    page.get_by_text("Card", exact=True).click()
+    expect(page.get_by_text("then press Predict")).to_be_visible()
+    assert figures(page) == []
+    predict(page)
+    row = asked_row(page)
+    assert (row["Age"], row["Balance"], row["Country"], row["Plan"]) == (77, 60000.5, "Germany", None)
+    found = Predictor.load(paths["bank"]).predict(row).columns
+    assert figures(page) == [f"Left = {found['label'][0]}", percent(found["probabilities"][0, 1])]
+    expect(page.get_by_text("Probability that Left = 1")).to_be_visible()
+    expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first).to_be_visible()
+
+
+def test_what_training_never_saw_is_doubted(page: Page) -> None:
+    page.get_by_role("spinbutton", name="Age").fill("130")
+    page.get_by_role("combobox", name="Country").fill("Atlantis")
+    page.get_by_role("combobox", name="Country").press("Enter")
+    predict(page)
+    expect(page.get_by_text("Age: 130 lies outside the 18 to 91 that training saw.")).to_be_visible()
+    expect(page.get_by_text("Country: training saw no 'Atlantis'.")).to_be_visible()
+
+
+def test_a_file_is_answered_and_its_broken_row_named(page: Page, paths: dict[str, Path]) -> None:
+    head = ["Age", "Balance", "Country", "Plan", "Card", "Active", "Joined", "Note"]
+    good = ["40", "50000", "Spain", "gold", "true", "yes", "2019-05-31", "=1+1"]
+    broken = ["forty", *good[1:]]
+    content = "\n".join(",".join(cells) for cells in (head, good, broken))
+    page.get_by_role("tab", name="A CSV file").click()
+    page.locator("input[type=file]").set_input_files(
+        {"name": "rows.csv", "mimeType": "text/csv", "buffer": content.encode()}
+    )
+    page.get_by_role("button", name="Predict all rows").click()
+    expect(page.get_by_text("1 of 2 rows answered; 1 could not be read.")).to_be_visible()
+    expect(page.get_by_role("row", name="2 Age forty is no number")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the answers").click()
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+    expected = Predictor.load(paths["bank"]).predict(dict(zip(head, good, strict=True))).columns
+    assert rows[0]["label"] == str(expected["label"][0])
+    assert float(rows[0]["probability_1"]) == pytest.approx(expected["probabilities"][0, 1], abs=1e-6)
+    assert rows[0]["Note"] == "'=1+1"
+    assert (rows[1]["label"], "forty" in rows[1]["fault"]) == ("", True)
+
+
+def test_the_report_has_the_figures_of_the_bundle(page: Page, paths: dict[str, Path]) -> None:
+    page.get_by_role("tab", name="Report").click()
+    evaluation = Evaluation.model_validate(Bundle.load(paths["bank"]).evaluation)
+    line = page.get_by_role("row", name="this network")
+    for metric, value in evaluation.metrics.items():
+        expect(line).to_contain_text(figure(metric, value))
+    expect(page.get_by_role("heading", name="Are its probabilities right?")).to_be_visible()
+    expect(page.get_by_text("No test row has a twin among the training rows.")).to_be_visible()
+
+
+def test_names_and_categories_that_are_markup_stay_text(page: Page, hostile: dict[str, str]) -> None:
+    choose(page, "Bundle", "hostile")
+    page.get_by_role("spinbutton").first.wait_for()
+    labels = {label.replace(WORD_JOINER, "") for label in page.get_by_test_id("stWidgetLabel").all_inner_texts()}
+    assert {hostile[name] for name in ("html", "bold", "image", "link", "formula")} <= labels
+    predict(page)
+    answered = figures(page)[0].replace(WORD_JOINER, "")
+    assert answered in {f"{hostile['color']} = {hostile[name]}" for name in ("formula", "link")}
+    page.get_by_role("tab", name="Report").click()
+    expect(page.get_by_role("heading", name="Beside its opponents")).to_be_visible()
+    main = page.get_by_test_id("stApp")
+    for harm in ("img", "a[href^='javascript']", "a[href*='example.test']", ".katex", "strong em"):
+        expect(main.locator(harm)).to_have_count(0)
+    assert page.title() == "Treadle"
+
+
+def test_it_fits_a_phone(page: Page) -> None:
+    page.set_viewport_size(PHONE)
+    expect(page.get_by_role("spinbutton", name="Age")).to_be_visible()
+    predict(page)
+    for tab in ("One row", "A CSV file", "Report"):
+        page.get_by_role("tab", name=tab).click()
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0

@@ -1,0 +1,109 @@
+"""Nothing before a click; then the predictor's own answer, what to doubt in it, and what moved it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from treadle.bundle.predictor import Predictor
+from treadle.errors import ContractError
+from treadle.studio.prediction import answer, moved_sentence
+from treadle.studio.text import number, percent
+
+Open = Callable[..., AppTest]
+ROW: dict[str, object] = {
+    "Age": 40,
+    "Balance": None,
+    "Country": "Spain",
+    "Plan": "gold",
+    "Card": True,
+    "Active": None,
+    "Joined": "2019-05-31",
+}
+
+
+@pytest.fixture
+def bank(paths: dict[str, Path]) -> Predictor:
+    return Predictor.load(paths["bank"])
+
+
+def test_nothing_is_predicted_before_the_click(open_screen: Open) -> None:
+    screen = open_screen("bank")
+    assert not screen.metric
+    assert any("press Predict" in caption.value for caption in screen.caption)
+    screen.selectbox[0].set_value("Spain").run()
+    assert not screen.metric
+
+
+def test_the_click_shows_the_predictors_answer(open_screen: Open, bank: Predictor) -> None:
+    screen = open_screen("bank")
+    screen.button[0].click().run()
+    row = json.loads(screen.code[0].value)
+    found = bank.predict(row).columns
+    shown = [metric.value.replace("\\", "") for metric in screen.metric]
+    assert shown == [f"Left = {found['label'][0]}", percent(found["probabilities"][0, 1])]
+    assert screen.metric[1].label == "Probability that Left = 1"
+    assert any(r"From 40\.0 \% on the answer is 1" in caption.value for caption in screen.caption)
+
+
+def test_the_answer_stays_while_another_part_of_the_page_is_used(open_screen: Open) -> None:
+    screen = open_screen("bank")
+    screen.button[0].click().run()
+    shown = [metric.value for metric in screen.metric]
+    next(widget for widget in screen.selectbox if widget.label == "Encoding").set_value("cp1252").run()
+    assert [metric.value for metric in screen.metric] == shown
+
+
+def test_several_classes_are_ranked(open_screen: Open, paths: dict[str, Path]) -> None:
+    screen = open_screen("tiers")
+    screen.button[0].click().run()
+    found = Predictor.load(paths["tiers"]).predict(json.loads(screen.code[0].value)).columns
+    bars = screen.get("progress")
+    assert len(bars) == 3
+    assert bars[0].proto.text.startswith(str(found["label"][0]))
+    assert percent(found["probability"][0]) in bars[0].proto.text.replace("\\", "")
+
+
+def test_a_value_stands_in_the_targets_units(open_screen: Open, paths: dict[str, Path]) -> None:
+    screen = open_screen("spending")
+    screen.button[0].click().run()
+    found = Predictor.load(paths["spending"]).predict(json.loads(screen.code[0].value)).columns["value"][0]
+    assert screen.metric[0].label == "Spent"
+    assert screen.metric[0].value.replace("\\", "") == number(found)
+    assert any("off on average" in caption.value for caption in screen.caption)
+
+
+def test_an_unseen_category_and_a_far_number_are_doubted(bank: Predictor) -> None:
+    given = answer(bank, ROW | {"Age": 130, "Country": "Atlantis"})
+    assert given.doubts == (
+        "Age: 130 lies outside the 18 to 91 that training saw.",
+        "Country: training saw no 'Atlantis'. It is answered as any unseen category would be.",
+    )
+    assert answer(bank, ROW).doubts == ()
+
+
+def test_a_cell_that_must_not_be_missing_is_named(bank: Predictor) -> None:
+    with pytest.raises(ContractError, match=r"^Country is missing, and no training row lacked it$"):
+        answer(bank, ROW | {"Country": None})
+
+
+def test_what_moved_the_answer_adds_up(bank: Predictor) -> None:
+    given = answer(bank, ROW)
+    share = float(given.columns["probabilities"][1])
+    assert given.moved.value == pytest.approx(share, abs=1e-6)
+    assert given.moved.baseline + sum(given.moved.columns.values()) == pytest.approx(share, abs=1e-6)
+    sentence = moved_sentence("Left", given, shares=True)
+    assert sentence.startswith(f"A typical row gets {percent(given.moved.baseline)} for Left = 1, this one")
+    assert "raised it most" in sentence or "lowered it most" in sentence
+
+
+def test_what_is_typical_moves_nothing(bank: Predictor) -> None:
+    fields = bank.contract.features
+    typical = {f.name: f.show(f.typical) if f.kind in ("date", "boolean") else f.typical for f in fields}
+    given = answer(bank, typical)
+    assert {name for name, push in given.moved.columns.items() if push} == set()
+    assert moved_sentence("Left", given, shares=True).endswith("No column moved it.")
