@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import typer
 
@@ -44,6 +45,9 @@ def _version(
 
 def main() -> None:
     """Run the command line; a fault that the user can put right ends in its message and exit code, no traceback."""
+    if sys.stdout is None:
+        # Started with its output closed (`treadle ... >&-`): there is nobody to tell.
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     sys.exit(run(sys.argv[1:]))
 
 
@@ -58,7 +62,7 @@ def run(arguments: list[str]) -> int:
         return TreadleError.exit_code
     except OSError as error:
         _discard_output()
-        complain(f"{error.filename or 'the output'}: {error.strerror or error}")
+        complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
         return TreadleError.exit_code
     return code
 

@@ -29,7 +29,7 @@ def read_delimited(
 ) -> Iterator[Table]:
     """Tables of at most `chunk_rows` rows, in constant memory; the delimiter is seen from the header if not given.
 
-    The stream can be sought, so that an error in its encoding can be placed.
+    Where the stream can be sought, an error in its encoding is placed.
 
     Raises:
         DataError: empty, no header, no table, repeated column names, a row of another width, a cell over the limit,

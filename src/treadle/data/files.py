@@ -140,6 +140,8 @@ def as_text(stream: BinaryIO, name: str, encoding: str) -> TextIO:
 
 def explain_undecodable(stream: BinaryIO, name: str, encoding: str) -> DataError:
     """What to say of a stream with bytes that are not in the encoding: where they stand, and what would read them."""
+    if not stream.seekable():
+        return DataError(f"{name}: not {encoding}; give the encoding it was written in, such as cp1252")
     stream.seek(0)
     decoder = codecs.getincrementaldecoder(encoding)()
     offset, line, first = 0, 1, b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from treadle.errors import DataError, RecipeError
 __all__ = ["from_frame", "from_rows", "read_chunks", "read_table"]
 
 CHUNK_ROWS = 65536
+STDIN = "-"
 
 _DELIMITED = {".csv": None, ".txt": None, ".tsv": "\t", ".tab": "\t"}
 _JSON_LINES = {".jsonl", ".ndjson"}
@@ -31,7 +33,8 @@ def read_chunks(
     """The rows of a source as tables of at most `chunk_rows` rows, in constant memory.
 
     `source` is a catalogue name, a file (CSV, TSV, JSON Lines, Parquet, also .gz and .xz), a glob of files with the
-    same columns, or an SQLAlchemy address, which needs a `query`. Rows are numbered from 1 in each file.
+    same columns, `-` for CSV on standard input, or an SQLAlchemy address, which needs a `query`. Rows are numbered
+    from 1 in each file.
 
     Raises:
         DataError: the source is missing, empty, unreadable, or no table; says where and what to do.
@@ -43,6 +46,9 @@ def read_chunks(
         return
     if query is not None:
         raise RecipeError(f"data.query would not be used: {source} is no database address")
+    if source == STDIN:
+        yield from _read_stdin(encoding, chunk_rows)
+        return
     paths = [find(source)] if source in datasets() else find_files(source, tuple(datasets()))
     names: list[str] | None = None
     for path in paths:
@@ -69,6 +75,15 @@ def _with_columns(table: Table, names: list[str]) -> Table:
     """The table with these columns in this order, None in those it lacks (keys that a JSON file brings in late)."""
     absent = np.full(len(table), None, dtype=object)
     return Table({name: table.columns.get(name, absent) for name in names}, table.numbers, table.source)
+
+
+def _read_stdin(encoding: str, chunk_rows: int) -> Iterator[Table]:
+    tables = read_delimited(sys.stdin.buffer, "standard input", encoding=encoding, chunk_rows=chunk_rows)
+    first = next(tables, None)
+    if first is None:
+        raise DataError("standard input: column names but no rows")
+    yield first
+    yield from tables
 
 
 def _read_file(path: Path, encoding: str, chunk_rows: int) -> Iterator[Table]:
