@@ -19,8 +19,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 
 import treadle
+from treadle.bundle.verify import verify
 from treadle.estimators import TreadleClassifier, TreadleRegressor
 from treadle.estimators.base import hold_out
+from treadle.inspection import contributions
 
 QUICK = {"hidden": (8,), "epochs": 20, "batch_size": 32, "learning_rate": 0.02}
 
@@ -215,6 +217,11 @@ def test_a_saved_estimator_is_a_bundle(people, tmp_path):
     answers = predictor.predict(people)
     assert answers.columns["label"].tolist() == fitted.predict(people).tolist()
     np.testing.assert_allclose(answers.columns["probabilities"], fitted.predict_proba(people), rtol=1e-6)
+    found = contributions(predictor, people.iloc[1].to_dict(), label="left")
+    assert found.value == pytest.approx(answers.columns["probabilities"][1, 0])
+    assert found.baseline + sum(found.columns.values()) == pytest.approx(found.value)
+    checks = verify(tmp_path / "people.treadle").checks
+    assert [check for check in checks if not check.passed] == []
 
 
 def test_a_pickle_predicts_without_jax(numbers, tmp_path):
