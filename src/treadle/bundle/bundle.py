@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
@@ -27,6 +28,7 @@ FORMAT = 1
 """Version of the bundle's format, raised whenever an older Treadle could not read what a newer one writes."""
 
 MEMBERS = frozenset({"manifest.json", "weights.safetensors", "model.onnx", "golden.json", "CARD.md"})
+_PASSWORD = re.compile(r"(?<=[?&]password=)[^&]+|(?<=:)[^@]+(?=@)")
 _FEATURES = "features/"
 _NETWORK = "network/"
 
@@ -51,6 +53,12 @@ class Manifest(BaseModel):
     split: dict[str, int]
     members: dict[str, str]
     """SHA-256 of every other member."""
+
+    @model_validator(mode="after")
+    def _answers_fit_the_task(self) -> Self:
+        if self.answers.task != self.task:
+            raise ValueError(f"the task is {self.task}, but its answers are of {self.answers.task}")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +103,12 @@ class Bundle:
 
     def members(self) -> dict[str, bytes]:
         """The contents of the file, by member."""
+        recipe = _without_passwords(self.recipe)
         state, fitted = self.features.state()
         arrays = {_FEATURES + name: array for name, array in fitted.items()}
         arrays |= {_NETWORK + name: array for name, array in self.weights.items()}
         members = {
-            "CARD.md": render_card(self).encode(),
+            "CARD.md": render_card(replace(self, recipe=recipe)).encode(),
             "golden.json": to_json(self.golden.model_dump(), "golden.json"),
             "model.onnx": self.onnx,
             "weights.safetensors": safetensors.save({name: _contiguous(arrays[name]) for name in sorted(arrays)}),
@@ -109,7 +118,7 @@ class Bundle:
             "treadle": self.treadle,
             "name": self.name,
             "task": self.task,
-            "recipe": self.recipe,
+            "recipe": recipe,
             "contract": self.contract.model_dump(mode="json"),
             "features": state,
             "answers": self.answers.model_dump(mode="json"),
@@ -161,6 +170,15 @@ def to_json(document: object, what: str) -> bytes:
     return text.encode() + b"\n"
 
 
+def _without_passwords(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The recipe as it may be passed on: a database address keeps no password."""
+    data = recipe.get("data")
+    if not isinstance(data, dict) or not isinstance(data.get("source"), str):
+        return recipe
+    scheme, mark, rest = data["source"].partition("://")
+    return {**recipe, "data": {**data, "source": scheme + mark + _PASSWORD.sub("***", rest)}}
+
+
 def _read_json(content: bytes, member: str, where: str) -> dict[str, Any]:
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not a JSON number")
@@ -179,13 +197,13 @@ def _read_manifest(members: dict[str, bytes], where: str) -> Manifest:
         raise BundleError(f"{where}: not a Treadle bundle: it has no manifest.json")
     document = _read_json(members["manifest.json"], "manifest.json", where)
     version = document.get("format")
-    if isinstance(version, int) and version > FORMAT:
+    if type(version) is int and version > FORMAT:
         maker = str(document.get("treadle"))
         raise BundleError(
             f"{where}: made by Treadle {maker} in bundle format {version}; this is Treadle {__version__}, which reads "
             f"formats up to {FORMAT}. Install a newer one: python -m pip install --upgrade 'treadle>={maker}'"
         )
-    if version != FORMAT:
+    if type(version) is not int or version != FORMAT:
         raise BundleError(f"{where}: manifest.json names no bundle format that exists: {version!r}")
     try:
         return Manifest.model_validate(document)
@@ -228,7 +246,8 @@ def _read_golden(content: bytes, where: str) -> Golden:
 
 def _first_fault(error: ValidationError) -> str:
     fault = error.errors()[0]
-    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+    place = ".".join(map(str, fault["loc"]))
+    return f"{place}: {fault['msg']}" if place else fault["msg"].removeprefix("Value error, ")
 
 
 def _under(prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

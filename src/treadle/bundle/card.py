@@ -1,13 +1,299 @@
-"""CARD.md: what a bundle is, in the form of a model card."""
+"""CARD.md: what a bundle is, in the form of a model card, from the bundle's own facts.
+
+Sections after Mitchell et al. 2019, Model Cards for Model Reporting, section 4, under the headings and the metadata
+that Hugging Face's template gives them.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from treadle.bundle.answers import ClassificationAnswers
+from treadle.data.catalogue import datasets
 
 if TYPE_CHECKING:
     from treadle.bundle.bundle import Bundle
 
+Figures = Mapping[str, Any]
+
+_MARKS = re.compile(r"([\\`*_{}\[\]<>#|~$])")
+_PARTS = ("train", "validation", "test")
+_CLASSES_SHOWN = 20
+
 
 def render_card(bundle: Bundle) -> str:
-    """The model card of `bundle` as Markdown (Mitchell et al. 2019, Model Cards for Model Reporting)."""
-    return f"# {bundle.name}\n"
+    """The model card of `bundle`, as Markdown; the same bundle always gives the same text."""
+    sections = (
+        _metadata(bundle),
+        _head(bundle),
+        _use(bundle),
+        _how_to(bundle),
+        _data(bundle),
+        _contract(bundle),
+        _evaluation(bundle),
+        _limits(bundle),
+        _technical(bundle),
+    )
+    return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _metadata(bundle: Bundle) -> Iterator[str]:
+    yield "---"
+    yield "library_name: treadle"
+    yield f"pipeline_tag: tabular-{bundle.task}"
+    yield f"model_name: {json.dumps(bundle.name)}"
+    yield "tags: [tabular, onnx]"
+    yield "---"
+
+
+def _head(bundle: Bundle) -> Iterator[str]:
+    verdict = (bundle.evaluation or {}).get("verdict")
+    yield f"# {_plain(bundle.name)}"
+    yield ""
+    yield f"A neural network for rows of a table: {bundle.task} of **{_plain(bundle.contract.target.name)}**."
+    if verdict:
+        yield ""
+        yield f"**Verdict:** {_plain(_sentence(verdict))}"
+
+
+def _use(bundle: Bundle) -> Iterator[str]:
+    target = _plain(bundle.contract.target.name)
+    yield "## Intended use"
+    yield f"To predict {target} for rows like those it was trained on: with the columns below, collected the same way."
+    yield ""
+    yield (
+        "Out of scope: rows from another population, place or time than the data; deciding about people without a "
+        "person who can overrule the answer; reading the weights of columns as causes."
+    )
+
+
+def _how_to(bundle: Bundle) -> Iterator[str]:
+    row = {field.name: _example(field.typical, field.kind) for field in bundle.contract.features}
+    yield "## How to use"
+    yield "```python"
+    yield "import treadle"
+    yield ""
+    yield f"predictor = treadle.load({bundle.name + '.treadle'!r})"
+    yield f"predictor.predict({row!r}).records()"
+    yield "```"
+
+
+def _data(bundle: Bundle) -> Iterator[str]:
+    recipe = bundle.recipe.get("data", {})
+    source = str(recipe.get("source", "not recorded"))
+    entry = datasets().get(source)
+    yield "## Data"
+    if entry is not None:
+        yield f"{_plain(entry.description)} Data set `{entry.name}` of the catalogue."
+        yield ""
+        yield f"- Licence of the data: {_plain(entry.licence)}"
+        yield f"- Source: {_plain(entry.citation)}"
+    else:
+        yield f"Source: {_code(source)}. Its licence is not known to Treadle."
+        yield ""
+    if recipe.get("drop"):
+        yield f"- Columns left out: {', '.join(map(_code, recipe['drop']))}"
+    yield from _split_lines(bundle)
+    yield from _leakage_lines(bundle.leakage)
+
+
+def _split_lines(bundle: Bundle) -> Iterator[str]:
+    if bundle.split:
+        yield "- Rows: " + ", ".join(f"{bundle.split[part]:,} {part}" for part in _PARTS if part in bundle.split)
+    split = bundle.recipe.get("data", {}).get("split", {})
+    if "group" in split:
+        group = split["group"]
+        kept = {None: "row by row", "distinct": "rows equal in every feature stay together"}
+        yield f"- Split: {kept.get(group, f'rows of one {_code(str(group))} stay together')}, seed {split.get('seed')}"
+
+
+def _leakage_lines(leakage: Figures) -> Iterator[str]:
+    if "distinct_rows" in leakage and leakage.get("rows"):
+        distinct, rows = leakage["distinct_rows"], leakage["rows"]
+        yield f"- Distinct rows: {distinct:,} of {rows:,} differ in some feature"
+    if leakage.get("contradictory_rows"):
+        ceiling = leakage.get("ceiling")
+        rows = f"{leakage['contradictory_rows']:,}"
+        limit = f"; no function of the features can exceed an accuracy of {ceiling:.4f}" if ceiling is not None else ""
+        yield f"- Contradictions: {rows} rows share their features with a row of another label{limit}"
+    if "test_rows_seen" in leakage:
+        seen = f"{leakage['test_rows_seen']:,} test rows ({leakage.get('share', 0.0):.1%})"
+        yield f"- Leakage: {seen} have features that stand in training too"
+
+
+def _contract(bundle: Bundle) -> Iterator[str]:
+    yield "## Columns"
+    yield "What the training rows held. Other columns and the order do not matter."
+    yield ""
+    yield from _grid(
+        ("column", "kind", "seen in training"),
+        ((_plain(field.name), field.kind, _plain(field.describe())) for field in bundle.contract.features),
+    )
+    yield ""
+    answers = bundle.answers
+    if isinstance(answers, ClassificationAnswers):
+        yield f"Classes of {_plain(bundle.contract.target.name)}: {_listed(answers.labels)}."
+        if answers.threshold is not None and answers.positive is not None:
+            label = _code(answers.labels[answers.positive])
+            yield f"The answer is {label} from a probability of {answers.threshold:.4g} on."
+    else:
+        yield f"Answers are in the units of {_plain(bundle.contract.target.name)}, and are not clipped to its range."
+
+
+def _evaluation(bundle: Bundle) -> Iterator[str]:
+    yield "## Evaluation"
+    found = bundle.evaluation
+    if not found:
+        yield "Not evaluated."
+        return
+    rows = found.get("rows", bundle.split.get("test"))
+    yield f"On {rows:,} test rows that neither training nor any choice has seen, through this bundle's own predictor."
+    confidence = found.get("confidence")
+    if confidence is not None and found.get("resamples"):
+        yield f"Intervals hold {confidence:.0%} of {found['resamples']:,} bootstrap resamples."
+    if found.get("positive") is not None:
+        positive = f"{_plain(found.get('target', 'class'))} = {_code(found['positive'])}"
+        yield f"Precision, recall, F1, ROC AUC and the Brier score speak of {positive}."
+    yield ""
+    yield from _figures(found)
+    yield from _differences(found)
+    calibration = found.get("calibration")
+    if calibration:
+        yield ""
+        error = f"{calibration['error']:.4f}"
+        yield f"Calibration: probabilities are off by {error} on average (expected calibration error)."
+    if found.get("confusion"):
+        yield ""
+        yield from _confusion(found["confusion"])
+
+
+def _figures(found: Figures) -> Iterator[str]:
+    opponents: Figures = found.get("opponents", {})
+    intervals: Figures = found.get("intervals", {})
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for name, value in sorted(found.get("metrics", {}).items()):
+            interval = intervals.get(name)
+            between = f"{_number(interval[0])} to {_number(interval[1])}" if interval else ""
+            others = (_number(opponents[opponent].get(name)) for opponent in sorted(opponents))
+            yield (f"`{name}`", f"**{_number(value)}**", between, *others)
+
+    yield from _grid(("metric", "network", "interval", *map(_plain, sorted(opponents))), rows())
+
+
+def _differences(found: Figures) -> Iterator[str]:
+    differences: Figures = found.get("differences", {})
+    if differences:
+        yield ""
+        yield "Network less opponent, on the same rows and resamples:"
+        yield ""
+        yield from _grid(
+            ("opponent", "metric", "difference", "interval"),
+            (
+                (
+                    _plain(name),
+                    f"`{each['metric']}`",
+                    _number(each["difference"]),
+                    f"{_number(each['low'])} to {_number(each['high'])}",
+                )
+                for name, each in sorted(differences.items())
+            ),
+        )
+
+
+def _confusion(confusion: Figures) -> Iterator[str]:
+    labels = confusion["labels"]
+    if len(labels) > _CLASSES_SHOWN:
+        return
+    yield "How often each class was answered:"
+    yield ""
+    yield from _grid(
+        ("truth", *(f"answered {_code(label)}" for label in labels)),
+        (
+            (_code(label), *(f"{count:,}" for count in counts))
+            for label, counts in zip(labels, confusion["counts"], strict=True)
+        ),
+    )
+
+
+def _limits(bundle: Bundle) -> Iterator[str]:
+    found = bundle.evaluation or {}
+    yield "## Limits"
+    if found.get("outcome") == "no_signal":
+        yield "- The features say nothing about the target that the trivial answer does not: do not use these answers."
+    yield "- Numbers outside the ranges above and unseen categories are answered, with a notice, but were never tested."
+    if isinstance(bundle.answers, ClassificationAnswers):
+        yield "- Probabilities hold for a population with the class shares of the data."
+    if found.get("skipped"):
+        yield f"- {found['skipped']:,} test rows broke the contract and were left out of the figures."
+    if bundle.leakage.get("test_rows_seen"):
+        yield "- Part of the test rows stand in training too: on new rows expect less than the figures say."
+    yield "- Figures were not taken group by group: check those that matter (age, sex, region) before relying on it."
+
+
+def _technical(bundle: Bundle) -> Iterator[str]:
+    weights = sum(array.size for array in bundle.weights.values())
+    model = bundle.recipe.get("model", {})
+    training = bundle.recipe.get("training", {})
+    yield "## Technical details"
+    yield f"- Made by Treadle {_plain(bundle.treadle)}; the resolved recipe stands in `manifest.json`."
+    yield f"- {weights:,} weights in `weights.safetensors`; the network as ONNX in `model.onnx`."
+    for title, section in (("Network", model), ("Training", training)):
+        if section:
+            settings = ", ".join(
+                f"{key} {_code(_json(value))}" for key, value in sorted(section.items()) if value is not None
+            )
+            yield f"- {title}: {settings}"
+    yield f"- `golden.json` holds {len(bundle.golden.rows)} rows with their answers; `treadle verify` replays them."
+
+
+def _grid(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    names = tuple(head)
+    yield f"| {' | '.join(names)} |"
+    yield f"|{' --- |' * len(names)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _listed(labels: tuple[object, ...]) -> str:
+    shown = ", ".join(map(_code, labels[:_CLASSES_SHOWN]))
+    more = len(labels) - _CLASSES_SHOWN
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def _example(typical: float | str | None, kind: str) -> object:
+    """A cell as a person would write it in Python."""
+    if kind == "boolean" and isinstance(typical, float):
+        return bool(typical)
+    if isinstance(typical, float) and typical.is_integer():
+        return int(typical)
+    return typical
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith(".") else f"{text}."
+
+
+def _plain(text: object) -> str:
+    """`text` on one line, such that Markdown shows it letter by letter."""
+    return _MARKS.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def _code(text: object) -> str:
+    """`text` as code; what Markdown would end it with is replaced."""
+    shown = _json(text) if isinstance(text, bool) else str(text)
+    return f"`{' '.join(shown.split()).replace('`', chr(39)).replace('|', '¦')}`"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

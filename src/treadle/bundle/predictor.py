@@ -69,7 +69,6 @@ class Predictor:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self._session = _open_session(bundle)
-        self._inputs = [value.name for value in self._session.get_inputs()]
 
     @classmethod
     def load(cls, path: str | Path) -> Predictor:
@@ -111,7 +110,7 @@ class Predictor:
         elif isinstance(rows, Mapping) and not _holds_columns(rows):
             table = from_rows([dict(rows)])
         elif isinstance(rows, list):
-            table = from_rows(rows)
+            table = from_rows(rows, names=None if rows else [field.name for field in self.contract.features])
         else:
             table = from_frame(rows)
         return self.predict_table(table, on_bad_row)
@@ -181,7 +180,10 @@ class Predictor:
         return np.concatenate([self._run_block({name: array[b] for name, array in inputs.items()}) for b in blocks])
 
     def _run_block(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
-        outputs: NDArray[np.float32] = self._session.run(("outputs",), {name: inputs[name] for name in self._inputs})[0]
+        try:
+            outputs: NDArray[np.float32] = self._session.run(("outputs",), inputs)[0]
+        except _network_errors() as error:
+            raise BundleError(f"bundle {self.name!r}: ONNX Runtime cannot run its network: {error}") from None
         return outputs
 
 
@@ -212,8 +214,7 @@ def count_of(faults: tuple[Fault, ...]) -> str:
 
 def describe_fault(fault: Fault) -> str:
     """A fault as a person reads it: row, column, value, reason."""
-    place = f", column {fault.column!r}, value {fault.value!r}" if fault.column else ""
-    return f"row {fault.row}{place}: {fault.reason}"
+    return str(fault) if fault.column else f"row {fault.row}: {fault.reason}"
 
 
 _NOT_FINITE = "the network gives no finite answer; its numbers are too far from those it was trained on"
@@ -221,25 +222,37 @@ _NOT_FINITE = "the network gives no finite answer; its numbers are too far from 
 
 def _open_session(bundle: Bundle) -> Any:
     import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as faults
 
     options = onnxruntime.SessionOptions()
     # A row or a block is too small to share among threads; callers that have several run blocks side by side.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(bundle.onnx, options, providers=["CPUExecutionProvider"])
-    except (
-        faults.Fail,
-        faults.InvalidArgument,
-        faults.InvalidGraph,
-        faults.InvalidProtobuf,
-        faults.NotImplemented,
-        faults.RuntimeException,
-    ) as error:
-        raise BundleError(f"bundle {bundle.name!r}: ONNX Runtime cannot run its network: {error}") from None
+    except _network_errors() as error:
+        raise BundleError(f"bundle {bundle.name!r}: ONNX Runtime cannot open its network: {error}") from None
+    features = bundle.features
+    due = {"numbers": len(features.number_names), "codes": len(features.code_names)}
+    due = {name: width for name, width in due.items() if width}
+    given = {value.name: value.shape[-1] if value.shape else None for value in session.get_inputs()}
+    if given != due or "outputs" not in [value.name for value in session.get_outputs()]:
+        raise BundleError(f"bundle {bundle.name!r}: its network takes {given}, where its features give {due}")
     return session
+
+
+def _network_errors() -> tuple[type[Exception], ...]:
+    """What ONNX Runtime raises for a model it cannot open or run; the classes have no common base of their own."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return (
+        state.Fail,
+        state.InvalidArgument,
+        state.InvalidGraph,
+        state.InvalidProtobuf,
+        state.NotImplemented,
+        state.RuntimeException,
+    )
 
 
 def _holds_columns(rows: Mapping[object, object]) -> bool:

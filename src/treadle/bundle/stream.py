@@ -96,7 +96,8 @@ def predict_file(
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise DataError(f"{output}: cannot write the answers: {error.strerror or error}") from None
+        where = "standard output" if str(output) == STDOUT else output
+        raise DataError(f"{where}: cannot write the answers: {error.strerror or error}") from None
 
 
 def predict_stream(

@@ -1,0 +1,161 @@
+"""Whether a bundle is whole, and still gives the answers it gave when it was made."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from treadle.bundle import wire
+from treadle.bundle.archive import digest_of, read_archive
+from treadle.bundle.bundle import Bundle
+from treadle.bundle.golden import TOLERANCE
+from treadle.bundle.predictor import Predictor
+from treadle.data.sources import from_rows
+from treadle.errors import BundleError, ContractError
+
+COMPANY = 1e-6
+"""Largest change of a raw output, absolute and relative, from other rows in the batch, their order or their number:
+the last bits of float32, where a processor adds in another order."""
+
+_BATCHES = (1, 2, 7)
+_Look = Callable[[Predictor], str]
+
+
+class Check(BaseModel):
+    """One thing that was looked at."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class Verification(BaseModel):
+    """All that was looked at, in order; it ends early where the rest cannot be looked at."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bundle: str
+    passed: bool
+    checks: tuple[Check, ...]
+
+
+def verify(path: str | Path) -> Verification:
+    """Check the bundle at `path`: its bytes, its members, its network, and its golden rows in every company."""
+    checks = tuple(_checks(Path(path)))
+    return Verification(bundle=str(path), passed=all(check.passed for check in checks), checks=checks)
+
+
+def _checks(path: Path) -> Iterator[Check]:
+    try:
+        members = read_archive(path)
+        yield Check(name="file", passed=True, detail=f"{len(members)} members, every byte as it was written")
+        bundle = Bundle.from_members(members, str(path))
+        yield Check(name="manifest", passed=True, detail=f"made by Treadle {bundle.treadle}, all members as described")
+        predictor = Predictor(bundle)
+        yield Check(name="network", passed=True, detail=f"opened by ONNX Runtime, sha256 {digest_of(bundle.onnx)[:16]}")
+    except BundleError as error:
+        yield Check(name="bundle", passed=False, detail=str(error))
+        return
+    looks: dict[str, _Look] = {"weights": _weights, "golden rows": _golden, "batches": _batches, "order": _order}
+    if importlib.util.find_spec("onnx") is not None:
+        looks = {"model": _model} | looks
+    for name, look in looks.items():
+        try:
+            yield Check(name=name, passed=True, detail=look(predictor))
+        except (BundleError, ContractError) as error:
+            yield Check(name=name, passed=False, detail=str(error))
+
+
+def _model(predictor: Predictor) -> str:
+    import onnx
+    import onnx.checker
+
+    try:
+        onnx.checker.check_model(predictor.bundle.onnx, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise BundleError(f"not a valid ONNX model: {error}") from None
+    return f"a valid ONNX model, by ONNX {onnx.__version__}"
+
+
+def _weights(predictor: Predictor) -> str:
+    bundle = predictor.bundle
+    constants = {tensor.name: tensor.array for tensor in wire.tensors(bundle.onnx)}
+    shared = sorted(bundle.weights.keys() & constants.keys())
+    for name in shared:
+        array = constants[name]
+        if array is None or array.dtype != bundle.weights[name].dtype or not _same(array, bundle.weights[name]):
+            raise BundleError(f"{name} is not the same in weights.safetensors and in model.onnx")
+    return f"{len(shared)} of {len(bundle.weights)} stand under their name in model.onnx, with the same numbers"
+
+
+def _same(left: NDArray[Any], right: NDArray[Any]) -> bool:
+    return left.shape == right.shape and left.tobytes() == right.tobytes()
+
+
+def _golden(predictor: Predictor) -> str:
+    golden = predictor.bundle.golden
+    outputs = _replayed(predictor, np.arange(len(golden.rows)))
+    recorded = np.asarray(golden.outputs, np.float32)
+    farthest = _require_near(outputs, recorded, TOLERANCE, "golden row {row} was answered {was}, now {now}")
+    table = from_rows([dict(row) for row in golden.rows], source="golden rows")
+    answers = predictor.answer(predictor.ready(table), recorded).records()
+    for row, (answer, told) in enumerate(zip(answers, golden.answers, strict=True), start=1):
+        if answer != told:
+            raise BundleError(f"golden row {row}: from the recorded output comes {answer}, where {told} was told")
+    return f"{len(golden.rows)} answered as when the bundle was made, within {farthest:.1g}"
+
+
+def _batches(predictor: Predictor) -> str:
+    rows = np.arange(len(predictor.bundle.golden.rows))
+    together = _replayed(predictor, rows)
+    farthest = 0.0
+    for size in _BATCHES:
+        parts = [_replayed(predictor, rows[start : start + size]) for start in range(0, len(rows), size)]
+        message = f"row {{row}} is answered {{now}} in a batch of {size}, {{was}} among {len(rows)}"
+        farthest = max(farthest, _require_near(np.concatenate(parts), together, COMPANY, message))
+    return f"of {', '.join(map(str, _BATCHES))} and {len(rows)} rows give the same answers, within {farthest:.1g}"
+
+
+def _order(predictor: Predictor) -> str:
+    rows = np.arange(len(predictor.bundle.golden.rows))
+    straight = _replayed(predictor, rows)
+    message = "row {row} is answered {now} when the order is turned round, {was} in order"
+    farthest = _require_near(_replayed(predictor, rows[::-1])[::-1], straight, COMPANY, message)
+    return f"of rows changes no answer, within {farthest:.1g}"
+
+
+def _replayed(predictor: Predictor, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Raw outputs of these golden rows, as one batch."""
+    golden = predictor.bundle.golden
+    if not golden.rows:
+        raise BundleError("there are no golden rows to replay")
+    table = from_rows([dict(golden.rows[row]) for row in rows], source="golden rows")
+    outputs = predictor.run(predictor.ready(table).inputs)
+    expected = (len(rows), predictor.answers.outputs)
+    if outputs.shape != expected:
+        raise BundleError(f"the network answers in the shape {outputs.shape}, where {expected} is due")
+    return outputs
+
+
+def _require_near(now: NDArray[np.float32], was: NDArray[np.float32], tolerance: float, message: str) -> float:
+    """The largest difference, relative where outputs are above 1.
+
+    Raises:
+        BundleError: `message`, with the row, where it is above `tolerance`.
+    """
+    if now.shape != was.shape:
+        raise BundleError(f"{len(was)} outputs of shape {was.shape[1:]} were recorded, {now.shape} are given now")
+    with np.errstate(invalid="ignore"):
+        away = np.abs(now - was) / np.maximum(1.0, np.abs(was))
+    row = int(np.argmax(np.where(np.isnan(away), np.inf, away).max(axis=1)))
+    if not (away[row] <= tolerance).all():
+        raise BundleError(message.format(row=row + 1, was=was[row].tolist(), now=now[row].tolist()))
+    return float(away.max())
