@@ -1,0 +1,122 @@
+"""A small shop whose customers buy or not, one bundle trained on it, and the command line to run."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+import treadle
+from treadle import cli
+
+# How long an example takes says more of the machine's load than of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
+QUICK = {"opponents": [], "resamples": 100}
+
+
+def shop_columns(rows: int = 240, seed: int = 0) -> dict[str, list[Any]]:
+    """Numbers, categories, booleans, dates and gaps, with a target that hangs on them but for some noise."""
+    draw = np.random.default_rng(seed)
+    age = draw.integers(18, 80, rows)
+    income = np.round(draw.lognormal(10, 0.5, rows), 2)
+    city = draw.choice(["Lyon", "Oslo", "Pisa"], rows)
+    member = draw.random(rows) < 0.5
+    since = np.datetime64("2015-01-01") + draw.integers(0, 3000, rows)
+    score = 0.05 * (age - 45) + 2.0 * member + (city == "Oslo") + draw.normal(0, 0.5, rows)
+    gap = draw.random(rows) < 0.1
+    return {
+        "age": age.tolist(),
+        "income": [None if lost else value for lost, value in zip(gap, income.tolist(), strict=True)],
+        "city": city.tolist(),
+        "member": member.tolist(),
+        "since": since.tolist(),
+        "spent": np.round(100 + 50 * score, 2).tolist(),
+        "visits": np.where(score > 2, "often", np.where(score > 0, "sometimes", "never")).tolist(),
+        "bought": np.where(score > 1, "yes", "no").tolist(),
+    }
+
+
+def write_csv(path: Path, columns: dict[str, list[Any]]) -> Path:
+    """The columns as a CSV file, nothing where a value is None."""
+    lines = [",".join(columns)]
+    lines += [
+        ",".join("" if cell is None else str(cell) for cell in row) for row in zip(*columns.values(), strict=True)
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+class Shop:
+    """The shop's table in a file, and recipes for it that train in a moment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.columns = shop_columns()
+        self.csv = write_csv(folder / "shop.csv", self.columns)
+
+    def recipe(self, target: str = "bought", **sections: dict[str, Any]) -> dict[str, Any]:
+        """A quick recipe for one of the targets, with these keys in its sections instead."""
+        others = [name for name in ("spent", "visits", "bought") if name != target]
+        quick: dict[str, dict[str, Any]] = {
+            "data": {"source": str(self.csv), "target": target, "drop": others},
+            "model": {"hidden": [8]},
+            "training": {"epochs": 12, "batch_size": 16, "learning_rate": 0.02},
+            "evaluation": QUICK,
+        }
+        changed = {name: quick.get(name, {}) | sections.get(name, {}) for name in quick | sections}
+        return {"name": "shop", **changed}
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """The shop's table."""
+    return Shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="session")
+def trained(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> treadle.Run:
+    """A run that predicts who buys: two classes."""
+    return treadle.fit(shop.recipe(), out=tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture
+def packaged_data_only(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests see only the data sets that come with installed packages."""
+    monkeypatch.delenv("TREADLE_DATA", raising=False)
+    monkeypatch.setenv("TREADLE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+class Ended:
+    """How a command ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Run a command line in this process."""
+
+    def run(*arguments: object) -> Ended:
+        capfd.readouterr()
+        code = cli.run([str(argument) for argument in arguments])
+        return Ended(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def start() -> Callable[..., Ended]:
+    """Run a command line in a process of its own."""
+
+    def start(*arguments: object, stdin: bytes | None = None, cwd: Path | None = None) -> Ended:
+        command = [sys.executable, "-m", "treadle", *map(str, arguments)]
+        done = subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, timeout=300, check=False)
+        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return start
