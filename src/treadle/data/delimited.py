@@ -54,7 +54,7 @@ def read_delimited(
                 blocks, held = [], 0
         if held:
             yield Table.concatenate(blocks)
-    except UnicodeDecodeError:
+    except UnicodeError:  # of which UTF-16 without a byte order mark is one
         raise explain_undecodable(stream, name, encoding) from None
     except csv.Error as error:
         raise DataError(f"{name}: line {rows.line_num:,}: {_explain(str(error))}") from None

@@ -157,6 +157,8 @@ def explain_undecodable(stream: BinaryIO, name: str, encoding: str) -> DataError
             return DataError(
                 f"{name}: not {encoding} at byte {place:,} (line {line:,}); {_likely(error.object, error.start, first)}"
             )
+        except UnicodeError as error:
+            return DataError(f"{name}: not {encoding}: {error}")
         offset += len(block)
         line += block.count(b"\n")
 

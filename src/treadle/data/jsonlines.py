@@ -34,7 +34,7 @@ def read_json_lines(
             table = from_rows(chunk, name, names=list(names), first=read + 1)
             read += len(table)
             yield table
-    except UnicodeDecodeError:
+    except UnicodeError:  # of which UTF-16 without a byte order mark is one
         raise explain_undecodable(stream, name, encoding) from None
 
 

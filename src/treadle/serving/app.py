@@ -30,7 +30,8 @@ from treadle.serving.replies import send_refusal
 from treadle.serving.reports import Readiness, Reports
 from treadle.serving.settings import Settings
 
-_MOST_THREADS = 4
+_THREADS = max(2, min(4, os.cpu_count() or 1))
+"""For large requests, beside the loop; two at least, so that one of them does not hold up all others."""
 
 
 def create_app(predictors: dict[str, Predictor], settings: Settings) -> FastAPI:
@@ -41,7 +42,7 @@ def create_app(predictors: dict[str, Predictor], settings: Settings) -> FastAPI:
     """
     metrics = Metrics()
     readiness = Readiness()
-    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="treadle-serving")
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="treadle-serving")
     models = Models(predictors, settings, metrics, pool)
 
     @asynccontextmanager
@@ -62,7 +63,7 @@ def create_app(predictors: dict[str, Predictor], settings: Settings) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.openapi_schema = document
+    app.openapi = lambda: document  # type: ignore[method-assign] # as FastAPI's manual says
     app.state.readiness = readiness
     app.add_exception_handler(HTTPException, _refuse_status)
     app.add_exception_handler(Exception, _fail)
@@ -141,4 +142,6 @@ def _refuse_status(request: Request, error: Exception) -> Response:
 
 def _fail(_request: Request, _error: Exception) -> Response:
     """What nobody foresaw: the traceback goes to the log, which the caller does not see."""
-    return _RefusalResponse(RequestError(500, "internal_error", "the server failed to answer; its log says why"))
+    message = "the server failed to answer; its log says why"
+    # uvicorn closes the connection when it has written the traceback.
+    return _RefusalResponse(RequestError(500, "internal_error", message, headers={"connection": "close"}))
