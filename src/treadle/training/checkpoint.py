@@ -65,7 +65,7 @@ class Checkpoint:
         Raises:
             TrainingError: the folder is missing or not writable, or the disk is full.
         """
-        arrays = {name: np.ascontiguousarray(array) for name, array in to_arrays(state).items()}
+        arrays = {name: np.asarray(array, order="C") for name, array in to_arrays(state).items()}
         try:
             with replacing(self._path) as file:
                 file.write(save(arrays, metadata=self._header))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,8 @@ class Course:
             order = np.random.default_rng([self.recipe.seed, epoch]).permutation(self.rows)
             train[place] = in_batches(order, self.batch)
         blocks = in_batches(np.arange(self.validation_rows), min(ROWS_PER_BLOCK, self.validation_rows))
-        return Orders(jnp.asarray(train), jnp.asarray(np.int32(first)), jnp.asarray(blocks)), until
+        key = jax.random.key(self.recipe.seed)
+        return Orders(jnp.asarray(train), jnp.asarray(np.int32(first)), jnp.asarray(blocks), key), until
 
     def losses(self, state: State) -> NDArray[np.float32]:
         """Training and validation loss of the epochs done, shape (epochs, 2).

@@ -29,8 +29,9 @@ class Curves:
             from tensorboardX import SummaryWriter
         except ImportError:
             raise MissingExtraError("writing TensorBoard event files", "train") from None
-        # A killed run may have written epochs after its last checkpoint; the screen shall show them once.
-        self._writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
+        # A killed run may have written epochs after its last checkpoint; the screen shall show them once. The suffix
+        # keeps two files of the same second apart.
+        self._writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None, filename_suffix=f".{done}")
         self._learning_rates = learning_rates
         self._done = done
 

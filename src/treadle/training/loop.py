@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
 
 from treadle.errors import TrainingError
 from treadle.nn import Network, assemble, decayed, take_apart
@@ -78,12 +77,7 @@ def train(
     if checkpoint is not None:
         keeper = Checkpoint(checkpoint, fingerprint(task, network, train, validation, recipe), SECONDS_PER_CHECKPOINT)
         state = keeper.load(state) if resume else state
-    step = make_step(task, network, optimizer)
-    key = jax.random.key(recipe.seed)
-
-    def stretch(key: PRNGKeyArray, *arguments: Any) -> State:
-        return make_stretch(task, network, step, course.patience, key)(*arguments)
-
+    stretch = make_stretch(task, network, make_step(task, network, optimizer), course.patience)
     # The weights of classes are part of the task.
     meaning = (task, recipe.model_dump_json(exclude={"seed", "class_weights"}), outline(network))
     rows, validation_rows = to_device(train), to_device(validation)
@@ -92,7 +86,7 @@ def train(
         try:
             while not course.finished(state):
                 orders, until = course.orders(int(state.step), pace.steps)
-                arguments = (key, state, rows, validation_rows, orders, np.int32(until))
+                arguments = (state, rows, validation_rows, orders, np.int32(until))
                 compiled = compiled or compile_once(meaning, stretch, *arguments)
                 started = time.perf_counter()
                 reached = compiled(*arguments)

@@ -58,18 +58,20 @@ def out_of_patience(state: State, batches: int, patience: int) -> Bool[Array, ""
 
 
 class Orders(NamedTuple):
-    """The rows of every step for some epochs ahead, and of every block of validation rows."""
+    """The rows of every step for some epochs ahead, those of every block of validation rows, and what drops out."""
 
     train: Int[Array, "epochs batches batch"]
     first_epoch: Int[Array, ""]
     """The epoch, counted from 0, of the first order."""
     validation: Int[Array, "blocks block"]
+    key: PRNGKeyArray
+    """Every step's own key is made of this one and the step's number."""
 
 
 Stretch = Callable[[State, Rows, Rows, Orders, Int[Array, ""]], State]
 
 
-def make_stretch(task: Task, network: Network, step: Step, patience: int, key: PRNGKeyArray) -> Stretch:
+def make_stretch(task: Task, network: Network, step: Step, patience: int) -> Stretch:
     """The function that trains from a state up to a given step, or until patience ends.
 
     It may stop anywhere within an epoch or epochs later; the numbers do not depend on where.
@@ -94,7 +96,9 @@ def make_stretch(task: Task, network: Network, step: Step, patience: int, key: P
         def train_step(state: State) -> State:
             epoch, index = state.step // batches - orders.first_epoch, state.step % batches
             batch = train.take(orders.train[epoch, index])
-            weights, optimizer, loss = step(state.weights, state.optimizer, batch, jax.random.fold_in(key, state.step))
+            weights, optimizer, loss = step(
+                state.weights, state.optimizer, batch, jax.random.fold_in(orders.key, state.step)
+            )
             loss_sum = state.loss_sum + loss * jnp.sum(batch.present)
             return state._replace(weights=weights, optimizer=optimizer, step=state.step + 1, loss_sum=loss_sum)
 
