@@ -29,6 +29,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+ANSWER = ".st-key-answer h2"
 PHONE = {"width": 390, "height": 844}
 Serve = Callable[..., tuple[subprocess.Popen[bytes], str]]
 
@@ -78,11 +79,11 @@ def choose(page: Page, label: str, option: str) -> None:
 def predict(page: Page) -> None:
     page.get_by_role("button", name="Predict", exact=True).click()
     page.get_by_text("What moved the answer").wait_for()
-    page.get_by_test_id("stMetricValue").first.wait_for()
+    page.locator(ANSWER).first.wait_for()
 
 
 def figures(page: Page) -> list[str]:
-    return page.get_by_test_id("stMetricValue").all_inner_texts()
+    return page.locator(ANSWER).all_inner_texts()
 
 
 def asked_row(page: Page) -> dict[str, object]:

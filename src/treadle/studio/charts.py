@@ -157,7 +157,7 @@ def error_chart(residuals: Residuals) -> alt.Chart:
         alt.Chart(alt.InlineData(values=rows))
         .mark_bar(color=DOWN, opacity=0.8)
         .encode(
-            x=alt.X("low:Q", title="Predicted less actual", axis=alt.Axis(tickCount=5)),
+            x=alt.X("low:Q", bin="binned", title="Predicted less actual", axis=alt.Axis(tickCount=5)),
             x2="high:Q",
             y=alt.Y("rows:Q", title="Test rows"),
         )

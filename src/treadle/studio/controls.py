@@ -100,7 +100,7 @@ def _category(field: Field, key: str) -> str | None:
 def _boolean(field: Field, key: str) -> bool | None:
     typical = field.typical in (1.0, "true", True)
     if not field.nullable:
-        return bool(st.toggle(plain(field.name), value=typical, key=key))
+        return bool(st.toggle(plain(field.name), value=typical, key=key, wrap=True))
     words = {True: "yes", False: "no", None: UNKNOWN}
     chosen: bool | None = st.selectbox(
         plain(field.name), list(words), index=0 if typical else 1, format_func=words.__getitem__, key=key

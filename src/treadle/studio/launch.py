@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import importlib.util
 import logging
 import socket
@@ -43,10 +44,13 @@ def launch(bundles: list[Path], host: str = "127.0.0.1", port: int = 8501, brows
 
     from streamlit.web import bootstrap
 
+    # Before any session: of two threads that import at once, Altair has met the other's half-made pandas.
+    for name in ("pandas", "treadle.studio.screens"):
+        importlib.import_module(name)
     settings = _settings(host, port, browser)
     bootstrap.load_config_options(settings)
     screens = Path(__file__).with_name("screens.py")
-    bootstrap.run(str(screens), False, [str(path.absolute()) for path in paths], settings)
+    bootstrap.run(str(screens), False, [str(path) for path in paths], settings)
 
 
 def found_bundles(folder: Path) -> list[Path]:
@@ -75,8 +79,10 @@ def _settings(host: str, port: int, browser: bool) -> dict[str, object]:
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
         "logger.hideWelcomeMessage": True,
-        "theme.primaryColor": "#2f6f9f",
-        "theme.paddingTop": "1rem",
+        "theme.light.primaryColor": "#2f6f9f",
+        "theme.light.paddingTop": "1rem",
+        "theme.dark.primaryColor": "#4a92c8",
+        "theme.dark.paddingTop": "1rem",
         # The answers are downloaded through the table tab alone, which takes the formulas out of cells.
         "client.disableDataExport": True,
     }

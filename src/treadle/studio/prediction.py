@@ -107,12 +107,12 @@ def _show_answer(predictor: Predictor, given: Answer) -> None:
     if given.doubts:
         st.warning("  \n".join(plain(doubt) for doubt in given.doubts), icon=":material/explore:")
     left, right = st.columns([1, 2], gap="large")
-    with left:
+    with left, st.container(key="answer"):
         if isinstance(predictor.answers, ClassificationAnswers):
             _show_class(predictor.contract.target.name, predictor.answers, given)
         else:
             _show_value(predictor, given)
-        with st.expander("This row as JSON, for POST /predict"):
+        with st.expander("This row as JSON"):
             st.code(json.dumps(given.row, ensure_ascii=False, indent=1), language="json")
     with right:
         _show_moved(predictor, given)
@@ -120,7 +120,7 @@ def _show_answer(predictor: Predictor, given: Answer) -> None:
 
 def _show_class(target: str, answers: ClassificationAnswers, given: Answer) -> None:
     label = given.columns["label"]
-    st.metric("Answer", plain(f"{target} = {label}"))
+    _figure("Answer", f"{target} = {label}")
     shares = [float(share) for share in given.columns["probabilities"]]
     if answers.positive is None:
         ranked = sorted(zip(answers.labels, shares, strict=True), key=lambda pair: -pair[1])[:MOST_CLASSES]
@@ -130,10 +130,17 @@ def _show_class(target: str, answers: ClassificationAnswers, given: Answer) -> N
             st.caption(f"and {len(answers.labels) - MOST_CLASSES} less likely classes")
         return
     positive, share = answers.labels[answers.positive], shares[answers.positive]
-    st.metric(f"Probability that {plain(target)} = {plain(positive)}", plain(percent(share)))
+    _figure(f"Probability that {target} = {positive}", percent(share))
     st.progress(_bar(share))
     if answers.threshold is not None:
         st.caption(f"From {plain(percent(answers.threshold))} on the answer is {plain(positive)}.")
+
+
+def _figure(caption: str, value: str) -> None:
+    """A figure under its name; `st.metric` would cut a long class short."""
+    with st.container(gap=None):
+        st.caption(plain(caption))
+        st.header(plain(value), anchor=False)
 
 
 def _bar(share: float) -> float:
@@ -143,7 +150,7 @@ def _bar(share: float) -> float:
 def _show_value(predictor: Predictor, given: Answer) -> None:
     target = predictor.contract.target
     unit = getattr(predictor.answers, "unit", None)
-    st.metric(plain(f"{target.name} ({unit})" if unit else target.name), plain(number(float(given.columns["value"]))))
+    _figure(f"{target.name} ({unit})" if unit else target.name, number(float(given.columns["value"])))
     error = (predictor.bundle.evaluation or {}).get("metrics", {}).get("mae")
     if isinstance(error, int | float):
         st.caption(f"On test rows the answer was {plain(number(float(f'{error:.3g}')))} off on average.")
