@@ -23,7 +23,7 @@ from treadle.data.contract import Fault
 from treadle.data.table import Table
 from treadle.errors import DataError
 
-CHUNK_ROWS = 2048
+CHUNK_ROWS = 1024
 """Rows to read at a time: enough to be worth starting NumPy for, few enough to stay in the processor's cache."""
 
 STDOUT = "-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ from treadle.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
     import polars
+
+PARQUET_ROWS = 65536
+"""Rows of a Parquet file read at a time, at least."""
 
 
 def from_rows(
@@ -66,17 +70,16 @@ def read_parquet(path: Path, chunk_rows: int = 65536) -> Iterator[Table]:
     """
     polars = _polars()
     frame = polars.scan_parquet(path)
-    read = 0
-    while True:
+    # Parquet is stored in groups of rows: to ask for few at a time would read each group again and again.
+    block_rows = max(chunk_rows, PARQUET_ROWS)
+    for first in itertools.count(0, block_rows):
         try:
-            chunk = frame.slice(read, chunk_rows).collect()
+            block = frame.slice(first, block_rows).collect()
         except polars.exceptions.PolarsError as error:
             raise DataError(f"{path}: cannot be read as Parquet: {error}") from None
-        table = _from_polars(chunk, str(path), read + 1)
-        if len(table):
-            yield table
-        read += len(table)
-        if len(table) < chunk_rows:
+        for start in range(0, block.height, chunk_rows):
+            yield _from_polars(block.slice(start, chunk_rows), str(path), first + start + 1)
+        if block.height < block_rows:
             return
 
 
