@@ -63,7 +63,8 @@ class Shop:
         """A quick recipe for one of the targets, with these keys in its sections instead."""
         others = [name for name in ("spent", "visits", "bought") if name != target]
         quick: dict[str, dict[str, Any]] = {
-            "data": {"source": str(self.csv), "target": target, "drop": others},
+            "data": {"source": str(self.csv), "target": target, "drop": others}
+            | ({"positive": "yes"} if target == "bought" else {}),
             "model": {"hidden": [8]},
             "training": {"epochs": 12, "batch_size": 16, "learning_rate": 0.02},
             "evaluation": QUICK,

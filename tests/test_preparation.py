@@ -1,0 +1,122 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from treadle.errors import ContractError, DataError, RecipeError
+from treadle.preparation import prepare
+from treadle.recipe import parse_recipe
+
+ROWS = 100
+
+
+def table(**columns: list[Any]) -> dict[str, list[Any]]:
+    draw = np.random.default_rng(0)
+    return {
+        "size": draw.normal(0, 1, ROWS).tolist(),
+        "shade": draw.choice(["red", "blue"], ROWS).tolist(),
+        "label": draw.choice(["a", "b"], ROWS).tolist(),
+        **columns,
+    }
+
+
+def recipe(target: str = "label", **sections: Any) -> Any:
+    # Rows are split one by one, so that changing a row moves no other to another set.
+    data = {"source": "given", "target": target, "split": {"group": None, "stratify": False}}
+    if sections.get("task") == "regression":
+        del data["split"]["stratify"]  # type: ignore[index]
+    return parse_recipe({"name": "shades", "data": data | sections.pop("data", {}), **sections})
+
+
+def test_three_sets_are_prepared():
+    prepared = prepare(recipe(), table(), "fail")
+    assert prepared.rows == {"train": 60, "validation": 20, "test": 20}
+    assert prepared.train.inputs["numbers"].shape == (60, 3)
+    assert prepared.validation.inputs["numbers"].shape == (20, 3)
+    assert prepared.notices == ()
+
+
+def test_the_task_is_decided_and_written_into_the_recipe():
+    assert prepare(recipe(), table(), "fail").recipe.task == "classification"
+    prepared = prepare(recipe("size", data={"split": {}}), table(), "fail")
+    assert prepared.recipe.task == prepared.task == "regression"
+    values = prepared.scaled(prepared.train.targets)
+    np.testing.assert_allclose([values.mean(), values.std()], [0, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"evaluation": {"threshold": 0.5}}, "evaluation.threshold would not be used: it needs task: classification"),
+        ({"training": {"loss": "cross_entropy"}}, "training.loss: cross_entropy does not fit task: regression"),
+    ],
+)
+def test_an_option_that_the_decided_task_would_not_use_is_refused(sections: dict[str, Any], message: str):
+    with pytest.raises(RecipeError, match=rf"^recipe shades: {message}"):
+        prepare(recipe("size", data={"split": {}}, **sections), table(), "fail")
+
+
+def test_a_threshold_needs_two_classes():
+    three = table(label=[str(number % 3) for number in range(ROWS)])
+    assert prepare(recipe(), three, "fail").task == "classification"
+    with pytest.raises(RecipeError, match=r"^evaluation.threshold would not be used: 'label' has not two classes$"):
+        prepare(recipe(evaluation={"threshold": "f1"}), three, "fail")
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_a_bad_row_stops_the_run_or_is_left_out(part: str):
+    clean = prepare(recipe(), table(), "fail")
+    row = int(getattr(clean.split, part)[3])
+    labels: list[str | None] = list(table()["label"])
+    labels[row] = None
+    with pytest.raises(ContractError) as stopped:
+        prepare(recipe(), table(label=labels), "fail")
+    assert str(stopped.value).startswith(
+        f"frame: 1 row cannot be answered\n  row {row + 1}, column 'label': '' is missing: there is nothing to learn"
+    )
+
+    skipped = prepare(recipe(), table(label=labels), "skip")
+    assert skipped.rows == clean.rows | {part: clean.rows[part] - 1}
+    name = {"train": "training"}.get(part, part)
+    assert skipped.notices == (f"1 of {clean.rows[part]} {name} rows break the contract: left out",)
+
+    reported = prepare(recipe(), table(label=labels), "report")
+    assert reported.notices == (f"left out: row {row + 1}, column 'label': '' is missing: there is nothing to learn",)
+    np.testing.assert_array_equal(reported.train.inputs["numbers"], skipped.train.inputs["numbers"])
+
+
+def test_a_set_without_a_good_row_is_refused():
+    sizes: list[Any] = table()["size"]
+    for row in prepare(recipe(), table(), "fail").split.test:
+        sizes[row] = None
+    with pytest.raises(DataError, match=r"^frame: no test row is left: row \d+, column 'size': '' is missing"):
+        prepare(recipe(), table(size=sizes), "skip")
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_contract_and_features_are_learnt_from_the_training_rows_alone(part: str):
+    columns = table()
+    clean = prepare(recipe(), columns, "fail")
+    for row in getattr(clean.split, part):
+        columns["size"][row] = 1e9
+        columns["shade"][row] = "ultraviolet"
+        columns["label"][row] = "b"
+    poisoned = prepare(recipe(), columns, "fail")
+    assert poisoned.contract == clean.contract
+    assert poisoned.answers == clean.answers
+    assert poisoned.features.state()[0] == clean.features.state()[0]
+    for name, array in clean.features.state()[1].items():
+        np.testing.assert_array_equal(poisoned.features.state()[1][name], array)
+    np.testing.assert_array_equal(poisoned.train.inputs["numbers"], clean.train.inputs["numbers"])
+
+
+def test_the_positive_class_is_the_rarer_one_of_the_training_rows():
+    columns = table()
+    clean = prepare(recipe(), columns, "fail")
+    counts = np.bincount(clean.train.targets)
+    rarer = clean.answers.labels[int(np.argmin(counts))]  # type: ignore[union-attr]
+    # However the test rows are labelled.
+    for row in clean.split.test:
+        columns["label"][row] = rarer
+    prepared = prepare(recipe(), columns, "fail")
+    assert prepared.answers.positive == int(np.argmin(counts))  # type: ignore[union-attr]
