@@ -66,6 +66,15 @@ def test_a_body_that_does_not_come(small: Any) -> None:
     assert refusal_in(small.talk(head)) == (408, "body_timeout")
 
 
+def test_headers_that_do_not_come(small: Any) -> None:
+    assert refusal_in(small.talk(b"")) == (408, "headers_timeout")
+    assert refusal_in(small.talk(b"POST /predict HTTP/1.1\r\nHost:")) == (408, "headers_timeout")
+    first = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    answered, late = small.talk(first + b"GET / HT").split(b"HTTP/1.1 ")[1:]
+    assert answered.startswith(b"200")
+    assert late.startswith(b"408")
+
+
 def test_headers_without_end(small: Any) -> None:
     assert refusal_in(small.talk(b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 8000)) == (431, "headers_too_large")
     many = b"".join(b"A%d: a\r\n" % number for number in range(1000))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter, time
 
@@ -110,4 +111,6 @@ def _write_line(scope: Scope, facts: Facts, seconds: float) -> None:
     }
     if facts.model:
         line |= {"model": facts.model, "rows": facts.rows}
-    sys.stderr.write(json.dumps(line) + "\n")
+    # A log that nobody reads any more is no reason to stop answering.
+    with suppress(OSError):
+        sys.stderr.write(json.dumps(line) + "\n")

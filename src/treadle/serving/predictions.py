@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from starlette.types import Receive, Scope
 
 from treadle.bundle.predictor import Predictions
 from treadle.data.table import Table
-from treadle.serving import protocol_v2
+from treadle.serving import protocol_v2, threads
 from treadle.serving.answers import Writer, answered_only, refuse_faults
 from treadle.serving.documents import parse_json
 from treadle.serving.endpoint import Answer
@@ -23,9 +22,6 @@ from treadle.serving.refusals import RequestError
 from treadle.serving.replies import JSON
 from treadle.serving.rows import read_rows
 from treadle.serving.settings import Settings
-
-_THREAD_ROWS = 512
-"""Answers to more rows than these are written in a thread."""
 
 _CSV = "text/csv; charset=utf-8"
 
@@ -45,10 +41,8 @@ class Predict:
         body = await self._body(scope, receive)
         table = await read_rows(scope, body, model.predictor.contract, self.settings.max_rows, self.pool)
         predictions = await model.answer(table, scope)
-        if len(table) <= _THREAD_ROWS:
-            return _write(model, options, table, predictions)
         write = partial(_write, model, options, table, predictions)
-        return await asyncio.get_running_loop().run_in_executor(self.pool, write)
+        return await threads.run(self.pool, write, large=len(table) > threads.LARGE_ANSWER)
 
     async def tensors(self, scope: Scope, receive: Receive) -> Answer:
         """`POST /v2/models/{name}[/versions/{version}]/infer`."""
@@ -58,14 +52,19 @@ class Predict:
                 raise RequestError(
                     400, "bad_request", "binary tensor data is an extension that this server does not have"
                 )
-        document = parse_json(await self._body(scope, receive))
-        table, outputs, request_id = protocol_v2.read_request(document, model.predictor, self.settings.max_rows)
+        body = await self._body(scope, receive)
+        read = partial(_read_tensors, body, model, self.settings.max_rows)
+        table, outputs, request_id = await threads.run(self.pool, read, large=len(body) > threads.LARGE_BODY)
         predictions = await model.answer(table, scope)
-        body = protocol_v2.write_response(model.predictor, model.version, predictions, outputs, request_id)
-        return Answer(body)
+        write = partial(protocol_v2.write_response, model.predictor, model.version, predictions, outputs, request_id)
+        return Answer(await threads.run(self.pool, write, large=len(table) > threads.LARGE_ANSWER))
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         return await read_body(scope, receive, limit=self.settings.max_body_bytes, timeout_s=self.settings.timeout_s)
+
+
+def _read_tensors(body: bytes, model: Model, max_rows: int) -> tuple[Table, list[str], str | None]:
+    return protocol_v2.read_request(parse_json(body), model.predictor, max_rows)
 
 
 def _write(model: Model, options: Options, table: Table, predictions: Predictions) -> Answer:

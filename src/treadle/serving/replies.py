@@ -11,7 +11,7 @@ from treadle.serving.refusals import RequestError
 
 JSON = "application/json"
 
-_LINGER_S = 2.0
+_LINGER_S = 1.0
 _LINGER_BYTES = 64 << 20
 
 _SAFE = [(b"x-content-type-options", b"nosniff")]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BytesIO
 from itertools import islice
 from typing import Any
@@ -17,12 +17,10 @@ from treadle.data.contract import Contract
 from treadle.data.delimited import read_delimited
 from treadle.data.frames import from_rows
 from treadle.data.table import Table
+from treadle.serving import threads
 from treadle.serving.documents import name_of_type, parse_json, require_object
 from treadle.serving.limits import too_many_rows
 from treadle.serving.refusals import RequestError
-
-_THREAD_BYTES = 64 << 10
-"""Bodies up to this size are parsed at once; larger ones would keep other requests waiting."""
 
 _DELIMITERS = {"text/csv": None, "text/tab-separated-values": "\t"}
 _CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "utf-16", "iso-8859-1", "latin-1", "windows-1252", "cp1252"}
@@ -44,9 +42,8 @@ async def read_rows(scope: Scope, body: bytes, contract: Contract, max_rows: int
     if kind == "application/json":
         if charset not in ("utf-8", "utf8"):
             raise _unsupported(f"JSON in {charset}; send UTF-8")
-        if len(body) <= _THREAD_BYTES:
-            return rows_from_json(body, contract, max_rows)
-        return await asyncio.get_running_loop().run_in_executor(pool, rows_from_json, body, contract, max_rows)
+        read = partial(rows_from_json, body, contract, max_rows)
+        return await threads.run(pool, read, large=len(body) > threads.LARGE_BODY)
     if kind == "multipart/form-data":
         kind, charset, body = await _read_upload(headers, body)
     if kind not in _DELIMITERS:
@@ -55,8 +52,8 @@ async def read_rows(scope: Scope, body: bytes, contract: Contract, max_rows: int
         raise _unsupported(f"text in {charset[:40]}; send UTF-8")
     if not body:
         raise RequestError(400, "bad_request", "the body is empty")
-    delimiter = _DELIMITERS[kind]
-    return await asyncio.get_running_loop().run_in_executor(pool, rows_from_csv, body, charset, delimiter, max_rows)
+    read = partial(rows_from_csv, body, charset, _DELIMITERS[kind], max_rows)
+    return await threads.run(pool, read, large=len(body) > threads.LARGE_BODY)
 
 
 def rows_from_json(body: bytes, contract: Contract, max_rows: int) -> Table:

@@ -180,7 +180,7 @@ def configuration(app: FastAPI, settings: Settings) -> uvicorn.Config:
     """How uvicorn runs the application: uvloop and httptools where they are, no log but errors."""
     return uvicorn.Config(
         app,
-        http=http_protocol(settings.max_head_bytes),
+        http=http_protocol(settings.max_head_bytes, settings.timeout_s),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -53,7 +53,7 @@ class Settings(BaseModel):
     max_head_bytes: Limit = 64 << 10
     """Largest request line and headers."""
     timeout_s: Seconds = 30.0
-    """Seconds in which a body must arrive, and then be answered."""
+    """Seconds in which a request's headers must arrive, then its body, and then be answered."""
     max_batch: Limit = 256
     """Most rows of different requests that are answered together."""
     batch_wait_s: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
