@@ -46,8 +46,8 @@ def standing_chart(evaluation: Evaluation) -> Layers:
     primary = evaluation.primary
     rows = [_standing(NETWORK, evaluation.metrics[primary], evaluation.intervals.get(primary), network=True)]
     for name, metrics in evaluation.opponents.items():
-        # Those that look at no feature lie far off as a rule, and would press all others together.
-        if name not in TRIVIAL and primary in metrics:
+        # Those that look at no feature lie far off unless there is no signal, and would press all others together.
+        if primary in metrics and (name not in TRIVIAL or evaluation.outcome == "no_signal"):
             interval = evaluation.opponent_intervals.get(name, {}).get(primary)
             rows.append(_standing(SHORT[name], metrics[primary], interval, network=False))
     higher = METRICS[primary].higher_is_better
