@@ -61,31 +61,34 @@ def _head(bundle: Bundle) -> Iterator[str]:
 
 def _use(bundle: Bundle) -> Iterator[str]:
     target = _plain(bundle.contract.target.name)
-    yield "## Intended use"
+    yield "## Uses"
     yield f"To predict {target} for rows like those it was trained on: with the columns below, collected the same way."
     yield ""
     yield (
-        "Out of scope: rows from another population, place or time than the data; deciding about people without a "
-        "person who can overrule the answer; reading the weights of columns as causes."
+        "Out of scope: rows from another population, place or time than the data; deciding about people with nobody "
+        "to overrule the answer; taking what the network looks at for a cause."
     )
 
 
 def _how_to(bundle: Bundle) -> Iterator[str]:
     row = {field.name: _example(field.typical, field.kind) for field in bundle.contract.features}
-    yield "## How to use"
-    yield "```python"
+    file = f"{bundle.name}.treadle"
+    # A fence must be longer than any run of its own sign in what it holds.
+    fence = max([*re.findall("`+", repr(row)), "``"], key=len) + "`"
+    yield "## How to get started"
+    yield f"{fence}python"
     yield "import treadle"
     yield ""
-    yield f"predictor = treadle.load({bundle.name + '.treadle'!r})"
+    yield f"predictor = treadle.load({file!r})"
     yield f"predictor.predict({row!r}).records()"
-    yield "```"
+    yield fence
 
 
 def _data(bundle: Bundle) -> Iterator[str]:
     recipe = bundle.recipe.get("data", {})
     source = str(recipe.get("source", "not recorded"))
     entry = datasets().get(source)
-    yield "## Data"
+    yield "## Training data"
     if entry is not None:
         yield f"{_plain(entry.description)} Data set `{entry.name}` of the catalogue."
         yield ""
@@ -120,7 +123,7 @@ def _leakage_lines(leakage: Figures) -> Iterator[str]:
         limit = f"; no function of the features can exceed an accuracy of {ceiling:.4f}" if ceiling is not None else ""
         yield f"- Contradictions: {rows} rows share their features with a row of another label{limit}"
     if "test_rows_seen" in leakage:
-        seen = f"{leakage['test_rows_seen']:,} test rows ({leakage.get('share', 0.0):.1%})"
+        seen = f"{leakage['test_rows_seen']:,} test rows ({100 * leakage.get('share', 0.0):.1f} %)"
         yield f"- Leakage: {seen} have features that stand in training too"
 
 
@@ -153,7 +156,7 @@ def _evaluation(bundle: Bundle) -> Iterator[str]:
     yield f"On {rows:,} test rows that neither training nor any choice has seen, through this bundle's own predictor."
     confidence = found.get("confidence")
     if confidence is not None and found.get("resamples"):
-        yield f"Intervals hold {confidence:.0%} of {found['resamples']:,} bootstrap resamples."
+        yield f"Intervals hold {100 * confidence:g} % of {found['resamples']:,} bootstrap resamples."
     if found.get("positive") is not None:
         positive = f"{_plain(found.get('target', 'class'))} = {_code(found['positive'])}"
         yield f"Precision, recall, F1, ROC AUC and the Brier score speak of {positive}."
@@ -179,9 +182,9 @@ def _figures(found: Figures) -> Iterator[str]:
             interval = intervals.get(name)
             between = f"{_number(interval[0])} to {_number(interval[1])}" if interval else ""
             others = (_number(opponents[opponent].get(name)) for opponent in sorted(opponents))
-            yield (f"`{name}`", f"**{_number(value)}**", between, *others)
+            yield (_code(name), f"**{_number(value)}**", between, *others)
 
-    yield from _grid(("metric", "network", "interval", *map(_plain, sorted(opponents))), rows())
+    yield from _grid(("metric", "network", "interval", *map(_code, sorted(opponents))), rows())
 
 
 def _differences(found: Figures) -> Iterator[str]:
@@ -194,8 +197,8 @@ def _differences(found: Figures) -> Iterator[str]:
             ("opponent", "metric", "difference", "interval"),
             (
                 (
-                    _plain(name),
-                    f"`{each['metric']}`",
+                    _code(name),
+                    _code(each["metric"]),
                     _number(each["difference"]),
                     f"{_number(each['low'])} to {_number(each['high'])}",
                 )
@@ -221,7 +224,7 @@ def _confusion(confusion: Figures) -> Iterator[str]:
 
 def _limits(bundle: Bundle) -> Iterator[str]:
     found = bundle.evaluation or {}
-    yield "## Limits"
+    yield "## Bias, risks and limitations"
     if found.get("outcome") == "no_signal":
         yield "- The features say nothing about the target that the trivial answer does not: do not use these answers."
     yield "- Numbers outside the ranges above and unseen categories are answered, with a notice, but were never tested."
@@ -231,14 +234,16 @@ def _limits(bundle: Bundle) -> Iterator[str]:
         yield f"- {found['skipped']:,} test rows broke the contract and were left out of the figures."
     if bundle.leakage.get("test_rows_seen"):
         yield "- Part of the test rows stand in training too: on new rows expect less than the figures say."
-    yield "- Figures were not taken group by group: check those that matter (age, sex, region) before relying on it."
+    yield "- Figures were not taken group by group: check the groups that matter (age, sex, region) first."
+    if bundle.golden.rows:
+        yield f"- `golden.json` holds {len(bundle.golden.rows)} rows of the data as they are: share it as you would them."
 
 
 def _technical(bundle: Bundle) -> Iterator[str]:
     weights = sum(array.size for array in bundle.weights.values())
     model = bundle.recipe.get("model", {})
     training = bundle.recipe.get("training", {})
-    yield "## Technical details"
+    yield "## Technical specifications"
     yield f"- Made by Treadle {_plain(bundle.treadle)}; the resolved recipe stands in `manifest.json`."
     yield f"- {weights:,} weights in `weights.safetensors`; the network as ONNX in `model.onnx`."
     for title, section in (("Network", model), ("Training", training)):
@@ -247,7 +252,7 @@ def _technical(bundle: Bundle) -> Iterator[str]:
                 f"{key} {_code(_json(value))}" for key, value in sorted(section.items()) if value is not None
             )
             yield f"- {title}: {settings}"
-    yield f"- `golden.json` holds {len(bundle.golden.rows)} rows with their answers; `treadle verify` replays them."
+    yield "- `treadle verify` replays the rows of `golden.json` and compares the answers."
 
 
 def _grid(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
