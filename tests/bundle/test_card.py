@@ -95,7 +95,7 @@ def test_a_card_says_what_a_reader_asks_for(judged: Bundle) -> None:
         "| `1` | 3 | 12 |",
         "2 test rows broke the contract",
         "on new rows expect less",
-        "`golden.json` holds 4 rows of the data as they are",
+        "`golden.json` holds 4 rows of the data",
         "- Made by Treadle",
         "dropout `0.1`, hidden `[64, 32]`",
     ):

@@ -236,7 +236,7 @@ def _limits(bundle: Bundle) -> Iterator[str]:
         yield "- Part of the test rows stand in training too: on new rows expect less than the figures say."
     yield "- Figures were not taken group by group: check the groups that matter (age, sex, region) first."
     if bundle.golden.rows:
-        yield f"- `golden.json` holds {len(bundle.golden.rows)} rows of the data as they are: share it as you would them."
+        yield f"- `golden.json` holds {len(bundle.golden.rows)} rows of the data: share it as you would those."
 
 
 def _technical(bundle: Bundle) -> Iterator[str]:
