@@ -55,5 +55,4 @@ def studio(
     """Open a screen drawn from the bundles' contracts: try rows, see why, answer a CSV, read the report."""
     from treadle.studio.launch import launch
 
-    say(f"the screen is at http://{host}:{port} (Ctrl-C ends it)")
-    launch(bundles or [], host=host, port=port, browser=browser)
+    launch(bundles or [], host=host, port=port, browser=browser, announce=say)

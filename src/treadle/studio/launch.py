@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import logging
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from treadle.bundle.bundle import Bundle
@@ -19,7 +20,13 @@ UPLOAD_MEGABYTES = 50
 log = logging.getLogger(__name__)
 
 
-def launch(bundles: list[Path], host: str = "127.0.0.1", port: int = 8501, browser: bool = True) -> None:
+def launch(
+    bundles: list[Path],
+    host: str = "127.0.0.1",
+    port: int = 8501,
+    browser: bool = True,
+    announce: Callable[[str], None] = log.info,
+) -> None:
     """Show the screens of `bundles` at http://host:port until Ctrl-C or SIGTERM.
 
     Args:
@@ -27,6 +34,7 @@ def launch(bundles: list[Path], host: str = "127.0.0.1", port: int = 8501, brows
         host: address to listen on.
         port: port to listen on.
         browser: open the page in a browser, where the machine has a display.
+        announce: told the address, once bundles and port have been found sound.
 
     Raises:
         MissingExtraError: Streamlit is not installed.
@@ -42,6 +50,7 @@ def launch(bundles: list[Path], host: str = "127.0.0.1", port: int = 8501, brows
     if host not in LOOPBACK:
         log.warning("anyone who reaches %s:%d can use this screen: it asks for no password", host, port)
 
+    announce(f"the screen is at http://{host}:{port} (Ctrl-C ends it)")
     from streamlit.web import bootstrap
 
     # Before any session: of two threads that import at once, Altair has met the other's half-made pandas.
