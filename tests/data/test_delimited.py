@@ -37,6 +37,13 @@ def test_the_delimiter_is_seen_outside_quotes():
     assert cells(read("a,b\tc\n1,2\t3\n", delimiter="\t")) == {"a,b": ["1,2"], "c": ["3"]}
 
 
+def test_a_header_longer_than_a_cell_may_be():
+    names = [f"column{number}" for number in range(150_000)]
+    content = f"{','.join(names)}\n{','.join('1' for _ in names)}\n".encode()
+    assert len(content) > CELL_LIMIT
+    assert list(read(content).columns) == names
+
+
 def test_blank_lines_are_no_rows_and_names_lose_their_blanks():
     table = read(" a , b\n\n1, 2\n\n3,4\n\n")
     assert cells(table) == {"a": ["1", "3"], "b": [" 2", "4"]}

@@ -115,6 +115,14 @@ def test_csv_in_the_encoding_that_it_names(server: Any, make_rows: Any, encoding
     assert "Österreich" in response.text
 
 
+def test_too_many_columns(server: Any) -> None:
+    names = ",".join(f"column{number}" for number in range(150_000))
+    body = f"{names}\n{',' * 149_999}\n".encode()
+    response = server.http.post("/predict", content=body, headers={"content-type": "text/csv"})
+    assert response.status_code == 413
+    assert error_of(response)["code"] == "too_many_columns"
+
+
 def test_utf_16_without_a_byte_order_mark(server: Any) -> None:
     headers = {"content-type": "text/csv; charset=utf-16"}
     response = server.http.post("/predict", content="age\n1\n".encode("utf-16-le"), headers=headers)

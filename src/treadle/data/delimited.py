@@ -62,7 +62,11 @@ def read_delimited(
 
 def _delimiter_of(header: str) -> str:
     def cells(delimiter: str) -> int:
-        return len(next(csv.reader([header], delimiter=delimiter), []))
+        try:
+            return len(next(csv.reader([header], delimiter=delimiter), []))
+        except csv.Error:
+            # So wide a header that, with another delimiter, all of it is one cell over the limit.
+            return 0
 
     return max(_DELIMITERS, key=cells)
 

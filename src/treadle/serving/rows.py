@@ -24,6 +24,7 @@ from treadle.serving.refusals import RequestError
 
 _DELIMITERS = {"text/csv": None, "text/tab-separated-values": "\t"}
 _CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "utf-16", "iso-8859-1", "latin-1", "windows-1252", "cp1252"}
+_MOST_OTHERS = 1000
 _HINTED = 50
 
 
@@ -52,7 +53,7 @@ async def read_rows(scope: Scope, body: bytes, contract: Contract, max_rows: int
         raise _unsupported(f"text in {charset[:40]}; send UTF-8")
     if not body:
         raise RequestError(400, "bad_request", "the body is empty")
-    read = partial(rows_from_csv, body, charset, _DELIMITERS[kind], max_rows)
+    read = partial(rows_from_csv, body, charset, _DELIMITERS[kind], contract, max_rows)
     return await threads.run(pool, read, large=len(body) > threads.LARGE_BODY)
 
 
@@ -75,7 +76,7 @@ def rows_from_json(body: bytes, contract: Contract, max_rows: int) -> Table:
     return from_rows(rows, names=_columns_of(rows, contract))
 
 
-def rows_from_csv(body: bytes, charset: str, delimiter: str | None, max_rows: int) -> Table:
+def rows_from_csv(body: bytes, charset: str, delimiter: str | None, contract: Contract, max_rows: int) -> Table:
     """The rows of CSV text with a header.
 
     Raises:
@@ -89,6 +90,9 @@ def rows_from_csv(body: bytes, charset: str, delimiter: str | None, max_rows: in
         raise too_many_rows(max_rows)
     if first is None:
         raise RequestError(422, "unreadable_rows", "upload: column names but no rows")
+    if len(first.columns) > len(contract.fields) + _MOST_OTHERS:
+        message = f"more than {_MOST_OTHERS} columns besides those of the contract; send only what is needed"
+        raise RequestError(413, "too_many_columns", message)
     return first
 
 
