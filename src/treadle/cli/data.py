@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table as Grid
+from rich.padding import Padding
+from rich.text import Text
 
 from treadle.cli.console import print_json, results, say
 from treadle.data import catalogue
@@ -39,11 +40,10 @@ def list_datasets(json_: Annotated[bool, typer.Option("--json", help="Print JSON
             ]
         )
         return
-    grid = Grid("name", "rows", "what", "licence", "on this machine", box=None, header_style="bold")
     for entry in entries:
-        place = "yes" if here(entry.name) else f"treadle datasets fetch {entry.name}"
-        grid.add_row(entry.name, f"{entry.rows:,}", entry.description, entry.licence, place)
-    results.print(grid)
+        place = f"at {path}" if (path := here(entry.name)) else f"not here yet: treadle datasets fetch {entry.name}"
+        results.print(Text.assemble((entry.name, "bold"), f"  {entry.rows:,} rows, {place}"), soft_wrap=True)
+        results.print(Padding(Text(f"{entry.description}\nlicence: {entry.licence}", "dim"), (0, 0, 1, 2)))
 
 
 def here(name: str) -> Path | None:
