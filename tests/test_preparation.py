@@ -72,7 +72,7 @@ def test_a_bad_row_stops_the_run_or_is_left_out(part: str):
     with pytest.raises(ContractError) as stopped:
         prepare(recipe(), table(label=labels), "fail")
     assert str(stopped.value).startswith(
-        f"frame: 1 row cannot be answered\n  row {row + 1}, column 'label': '' is missing: there is nothing to learn"
+        f"frame: 1 row cannot be learnt from\n  row {row + 1}, column 'label': '' is missing: there is nothing to learn"
     )
 
     skipped = prepare(recipe(), table(label=labels), "skip")

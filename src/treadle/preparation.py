@@ -114,7 +114,7 @@ def _keep_good(name: str, contract: Contract, table: Table, on_bad_row: OnBadRow
     if not checked.faults:
         return _Part(table, checked.columns)
     if on_bad_row == "fail":
-        raise ContractError(describe_faults(checked.faults, table.source))
+        raise ContractError(describe_faults(checked.faults, table.source, "cannot be learnt from"))
     if not checked.good.any():
         raise DataError(f"{table.source}: no {name} row is left: {describe_fault(checked.faults[0])}")
     if on_bad_row == "report":
