@@ -232,7 +232,10 @@ def _read_arrays(content: bytes, where: str) -> dict[str, NDArray[Any]]:
 
 def _restore_features(state: dict[str, Any], arrays: dict[str, NDArray[Any]], where: str) -> Features:
     try:
-        return Features.restore(state, arrays)
+        features = Features.restore(state, arrays)
+        # Names and sizes are worked out from the state at their first use: here, where a wrong state is a bundle's fault.
+        _ = features.number_names, features.code_names, features.cardinalities
+        return features
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise BundleError(f"{where}: the features cannot be restored: {type(error).__name__}: {error}") from None
 
