@@ -73,8 +73,8 @@ def _train(
     json_: bool,
     arguments: tuple[str, ...],
 ) -> None:
+    from treadle import fit
     from treadle.evaluation.report import command
-    from treadle.run import fit
 
     try:
         with _bar(recipe.training.epochs) as show:
