@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from treadle.errors import RecipeError
-from treadle.recipe import Recipe, built_in_recipes, parse_recipe, read_recipe, recipe_schema, schema_file
+from treadle.recipe import Recipe, built_in_recipes, parse_recipe, read_recipe, recipe_schema, resolve, schema_file
 
 ROOT = Path(__file__).parents[1]
 BUILT_IN = ROOT / "src" / "treadle" / "recipes"
@@ -225,6 +225,18 @@ def test_classes_may_be_numbers_and_booleans():
 def test_a_recipe_survives_being_written_and_read():
     parsed = parse_recipe(recipe(training={"class_weights": {0: 1, 1: 4}}, model={"hidden": [8, 8]}))
     assert parse_recipe(json.loads(parsed.model_dump_json(exclude_unset=True))) == parsed
+
+
+@pytest.mark.parametrize("name", built_in_recipes())
+def test_a_resolved_recipe_has_every_default_that_counts(name: str):
+    recipe = read_recipe(name)
+    document = resolve(recipe)
+    again = parse_recipe(document)
+    assert again == recipe
+    assert resolve(again) == document
+    assert document["training"]["optimizer"] == "adamw"
+    assert "momentum" not in document["training"]
+    assert "frequencies" not in document["model"]
 
 
 # --- files and built-in recipes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -21,6 +20,7 @@ from treadle.bundle.card import render_card
 from treadle.bundle.golden import Golden
 from treadle.bundle.wire import refuse_external_data
 from treadle.data.contract import Contract
+from treadle.data.databases import without_password
 from treadle.errors import BundleError
 from treadle.features import Features
 
@@ -28,7 +28,6 @@ FORMAT = 1
 """Version of the bundle's format, raised whenever an older Treadle could not read what a newer one writes."""
 
 MEMBERS = frozenset({"manifest.json", "weights.safetensors", "model.onnx", "golden.json", "CARD.md"})
-_PASSWORD = re.compile(r"(?<=[?&]password=)[^&]+|(?<=:)[^@]+(?=@)")
 _FEATURES = "features/"
 _NETWORK = "network/"
 
@@ -175,8 +174,7 @@ def _without_passwords(recipe: dict[str, Any]) -> dict[str, Any]:
     data = recipe.get("data")
     if not isinstance(data, dict) or not isinstance(data.get("source"), str):
         return recipe
-    scheme, mark, rest = data["source"].partition("://")
-    return {**recipe, "data": {**data, "source": scheme + mark + _PASSWORD.sub("***", rest)}}
+    return {**recipe, "data": {**data, "source": without_password(data["source"])}}
 
 
 def _read_json(content: bytes, member: str, where: str) -> dict[str, Any]:

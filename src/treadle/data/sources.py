@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from treadle.data.catalogue import datasets, find
-from treadle.data.databases import is_address, read_database
+from treadle.data.databases import is_address, read_database, without_password
 from treadle.data.delimited import read_delimited
 from treadle.data.files import find_files, open_bytes
 from treadle.data.frames import from_frame, from_rows, read_parquet
@@ -68,7 +68,7 @@ def read_table(source: str, *, query: str | None = None, encoding: str = "utf-8"
     chunks = list(read_chunks(source, query=query, encoding=encoding))
     names = dict.fromkeys(name for chunk in chunks for name in chunk.columns)
     table = Table.concatenate([_with_columns(chunk, list(names)) for chunk in chunks])
-    return Table(table.columns, np.arange(1, len(table) + 1), source)
+    return Table(table.columns, np.arange(1, len(table) + 1), without_password(source))
 
 
 def _with_columns(table: Table, names: list[str]) -> Table:
