@@ -261,6 +261,14 @@ def test_the_built_in_recipes_have_their_names():
     assert built_in_recipes() == ["churn", "housing", "phishing", "phishing_small", "salary"]
 
 
+def test_recipes_in_the_documentation_are_read():
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
+    blocks = [block for text in texts for block in re.findall(r"```yaml\n(name: .*?)```", text, re.DOTALL)]
+    assert blocks
+    for block in blocks:
+        parse_recipe(yaml.safe_load(block))
+
+
 def test_an_unknown_recipe_is_refused_with_a_suggestion():
     with pytest.raises(
         RecipeError, match=r"^no recipe 'chrun': neither built in nor a .yaml file; did you mean 'churn'\?$"

@@ -314,6 +314,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes_in_another_process(
     done = start("train", long_recipe, "--out", tmp_path, "--resume", "--json")
     assert done.code == 0, done.err
     assert (tmp_path / "shop.treadle").read_bytes() == uninterrupted.bundle.read_bytes()
+    assert done.out.count("\n") == 1
     summary = json.loads(done.out)
     assert summary["epochs"] == 600
     assert summary["metrics"] == uninterrupted.summary()["metrics"]

@@ -25,9 +25,10 @@ def recipe(shop: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_json_is_one_document_on_stdout_and_words_are_on_stderr(
-    recipe: Path, start: Callable[..., Any], tmp_path: Path
+    recipe: Path, run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    done = start("train", recipe, "--json", cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = run("train", recipe, "--json")
     assert done.code == 0
     summary = json.loads(done.out)
     assert done.out.count("\n") == 1
