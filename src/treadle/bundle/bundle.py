@@ -231,7 +231,7 @@ def _read_arrays(content: bytes, where: str) -> dict[str, NDArray[Any]]:
 def _restore_features(state: dict[str, Any], arrays: dict[str, NDArray[Any]], where: str) -> Features:
     try:
         features = Features.restore(state, arrays)
-        # Names and sizes are worked out from the state at their first use: here, where a wrong state is a bundle's fault.
+        # Names and sizes are worked out at their first use: here, where a wrong state is a bundle's fault.
         _ = features.number_names, features.code_names, features.cardinalities
         return features
     except (KeyError, IndexError, TypeError, ValueError) as error:
