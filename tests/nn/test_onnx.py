@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treadle.bundle.graph import Graph
+from treadle.nn import to_arrays
 from treadle.nn.activations import ACTIVATIONS
 from treadle.recipe import ModelRecipe
 from treadle.tasks import Classification, Regression
@@ -14,6 +15,10 @@ from treadle.tasks import Classification, Regression
 def session_of(task, net):
     graph = Graph()
     task.write(net, graph)
+    # What has one name in the model and among the weights is one array: `treadle verify` compares them.
+    arrays = to_arrays(net)
+    for name in arrays.keys() & graph.constants.keys():
+        np.testing.assert_array_equal(graph.constants[name], arrays[name], err_msg=name, strict=True)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(graph.to_bytes(), options)

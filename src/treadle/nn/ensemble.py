@@ -50,7 +50,7 @@ class EnsembleLinear(eqx.Module):
         """Add this layer, applied to the value `x`, to `graph`."""
         if self.first:
             product = graph.add("MatMul", [x, graph.constant(np.asarray(self._side_by_side()), f"{name}.weights")])
-            y = graph.add("Add", [product, graph.constant(np.asarray(self.bias).ravel(), f"{name}.bias")])
+            y = graph.add("Add", [product, graph.constant(np.asarray(self.bias).ravel(), f"{name}.biases")])
             return graph.add("Reshape", [y, graph.constant(np.array([-1, *self.bias.shape]), f"{name}.shape")])
         scaled = graph.add("Mul", [x, graph.constant(np.asarray(self.input_scale), f"{name}.input_scale")])
         product = graph.add("MatMul", [scaled, graph.constant(np.asarray(self.weight), f"{name}.weight")])
