@@ -142,9 +142,9 @@ def test_a_checkpoint_of_another_training_is_refused(run, make, tmp_path):
     ):
         with pytest.raises(TrainingError, match=message):
             run(recipe, data=other, checkpoint=path, resume=True)
-    other_network = make.network(seed=1, **SETTINGS)
-    with pytest.raises(TrainingError, match=message):
-        train(TASK, other_network, data, make.examples(seed=1), recipe, checkpoint=path, resume=True)
+    for other_network in (make.network(seed=1, **SETTINGS), make.network(**SETTINGS | {"dropout": 0.3})):
+        with pytest.raises(TrainingError, match=message):
+            train(TASK, other_network, data, make.examples(seed=1), recipe, checkpoint=path, resume=True)
 
 
 def test_a_damaged_checkpoint_is_refused(run, tmp_path):
