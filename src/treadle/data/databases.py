@@ -66,6 +66,9 @@ def read_database(address: str, query: str | None, chunk_rows: int) -> Iterator[
         raise DataError(f"{shown}: its driver is not installed: pip install {error.name}") from None
     try:
         with engine.connect() as connection:
+            if url.get_backend_name() == "sqlite":
+                # It commits a DROP TABLE at once, whatever becomes of the transaction.
+                connection.exec_driver_sql("PRAGMA query_only = ON")
             if query is None:
                 raise DataError(f"{shown}: set data.query: which rows to select; {_tables(connection)}")
             yield from _read(connection, query, shown, chunk_rows)

@@ -38,10 +38,11 @@ def read_chunks(
 
     Raises:
         DataError: the source is missing, empty, unreadable, or no table; says where and what to do.
-        RecipeError: a query for a source that is no database.
+        RecipeError: a query for a source that is no database, or an encoding for one that is no text.
         MissingExtraError: a format whose library is not installed.
     """
     if is_address(source):
+        _require_no_encoding(encoding, without_password(source))
         yield from read_database(source, query, chunk_rows)
         return
     if query is not None:
@@ -86,10 +87,16 @@ def _read_stdin(encoding: str, chunk_rows: int) -> Iterator[Table]:
     yield from tables
 
 
+def _require_no_encoding(encoding: str, source: str) -> None:
+    if encoding != "utf-8":
+        raise RecipeError(f"data.encoding would not be used: {source} is no text file")
+
+
 def _read_file(path: Path, encoding: str, chunk_rows: int) -> Iterator[Table]:
     compressed = path.suffix in {".gz", ".xz"}
     suffix = (path.with_suffix("") if compressed else path).suffix.lower()
     if suffix in _PARQUET and not compressed:
+        _require_no_encoding(encoding, str(path))
         yield from read_parquet(path, chunk_rows)
     elif suffix in _JSON_LINES:
         with open_bytes(path) as stream:
