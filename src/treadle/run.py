@@ -7,9 +7,12 @@ import dataclasses
 import io
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from math import isnan
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -132,6 +135,8 @@ def fit(
 
     folder = Path(out) if out is not None else Path("runs") / recipe.name
     _make(folder)
+    # XLA compiles without Python's lock, in about the time that these imports take.
+    Thread(target=_import_what_judges, name="treadle-imports", daemon=True).start()
     trained, task = _train(
         prepared,
         checkpoint=folder / "checkpoint",
@@ -169,6 +174,12 @@ def _curve(trained: Trained[TableNetwork]) -> LearningCurve:
         validation=tuple(epoch.validation_loss for epoch in trained.history),
         best_epoch=trained.best_epoch,
     )
+
+
+def _import_what_judges() -> None:
+    with suppress(ImportError):  # said where it is used
+        for name in ("sklearn.ensemble", "sklearn.linear_model", "sklearn.neighbors", "matplotlib.figure"):
+            import_module(name)
 
 
 def _make(folder: Path) -> None:
