@@ -52,7 +52,7 @@ tasks = st.sampled_from([Classification(2), Classification(3), Regression()])
 columns = st.sampled_from([(3, ()), (1, (3,)), (2, (3, 5)), (0, (4, 2))])
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(model=models, numbers=st.sampled_from(["plain", "piecewise", "periodic"]), task=tasks, columns=columns)
 def test_the_served_network_is_the_trained_one(make, model, numbers, task, columns):
     embedded = model.model_copy(update={"numbers": numbers, "number_width": 3, "pieces": 4, "frequencies": 5})
