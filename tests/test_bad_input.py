@@ -92,7 +92,7 @@ def test_a_wrong_encoding(predict: Callable[..., Any]):
         predict(text.encode("cp1252")),
         3,
         "rows.csv: not utf-8 at byte 40 (line 2); if 'er,since\\n30,1000,Orléans,true,2020-01-01' looks right, set"
-        " data.encoding: cp1252",
+        " data.encoding (--encoding): cp1252",
     )
     answered = predict(text.encode("cp1252"), "--encoding", "cp1252")
     assert answered.code == 0

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import treadle
+from treadle.errors import install_command
 
 HEAVY = (
     *("jax", "equinox", "optax", "sklearn", "scipy", "polars", "pandas", "pyarrow", "matplotlib", "onnx", "streamlit"),
@@ -105,7 +106,7 @@ def test_a_command_that_needs_an_extra_says_which(
     command = [sys.executable, "-c", COMMAND, *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path)
     assert done.returncode == 6
-    assert done.stderr.endswith(f"needs the optional dependencies of Treadle: pip install 'treadle[{extra}]'\n")
+    assert done.stderr.endswith(f"needs the optional dependencies of Treadle: {install_command(extra)}\n")
     assert "Traceback" not in done.stderr
 
 

@@ -77,6 +77,7 @@ def prepare(recipe: Recipe, data: object, on_bad_row: OnBadRow) -> Prepared:
         _keep_good(name, contract, table.take(indices), on_bad_row, notices)
         for name, indices in (("training", parts.train), ("validation", parts.validation), ("test", parts.test))
     )
+    _refuse_unused(recipe, contract)
     features = Features.fit(contract, train.columns, recipe.features)
     return Prepared(
         recipe=recipe,
@@ -101,6 +102,25 @@ def _decided(recipe: Recipe, task: Task) -> Recipe:
     """The recipe with its task written in, so that options which the task would not use are refused."""
     document = recipe.model_dump(mode="json", exclude_unset=True)
     return parse_recipe({**document, "task": task}, where=f"recipe {recipe.name}")
+
+
+def _refuse_unused(recipe: Recipe, contract: Contract) -> None:
+    """Refuse settings, other than the defaults, that the columns at hand would not use."""
+    kinds = {field.kind for field in contract.features}
+    incomplete = any(field.kind == "number" and field.nullable for field in contract.features)
+    # One-hot categories and booleans are numbers to the network, so that its embeddings of numbers have a use.
+    numbers = kinds != {"category"} or recipe.features.categories == "one_hot"
+    for key, used, needs in (
+        ("features.scaling", "number" in kinds, "a column of numbers"),
+        ("features.imputation", incomplete, "a column of numbers with gaps in the training rows"),
+        ("features.categories", "category" in kinds, "a column of categories"),
+        ("features.min_count", "category" in kinds, "a column of categories"),
+        ("model.numbers", numbers, "a column that is no embedded category"),
+    ):
+        section, _, name = key.partition(".")
+        chosen = getattr(recipe, section)
+        if not used and getattr(chosen, name) != type(chosen).model_fields[name].default:
+            raise RecipeError(f"recipe {recipe.name}: {key} would not be used: it needs {needs}")
 
 
 @dataclass(frozen=True)
