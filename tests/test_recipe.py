@@ -189,7 +189,7 @@ def test_the_same_options_are_taken_where_they_are_used(sections: dict[str, Any]
         ),
         (
             {"data": {"source": "s", "target": "t", "kinds": {"age": "numeric"}}},
-            "data.kinds.age: should be 'number', 'category', 'boolean' or 'date', not \"numeric\"",
+            "data.kinds.age: should be 'number', 'category', 'boolean', 'date' or 'text', not \"numeric\"",
         ),
         (
             {"data": {"source": "s", "target": "t", "split": {"validation": 0.5, "test": 0.5}}},

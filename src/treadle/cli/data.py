@@ -32,8 +32,8 @@ def list_datasets(json_: Annotated[bool, typer.Option("--json", help="Print JSON
                     "description": entry.description,
                     "rows": entry.rows,
                     "licence": entry.licence,
-                    "sha256": entry.sha256,
-                    "path": str(path) if (path := here(entry.name)) else None,
+                    "sha256": {file.name: file.sha256 for file in entry.files},
+                    "paths": list(map(str, here(entry.name))),
                 }
                 for entry in entries
             ]
@@ -41,24 +41,26 @@ def list_datasets(json_: Annotated[bool, typer.Option("--json", help="Print JSON
         return
     grid = Grid("name", "rows", "what", "licence", "on this machine", box=None, header_style="bold")
     for entry in entries:
-        place = "yes" if here(entry.name) else f"treadle datasets fetch {entry.name}"
+        way = f"treadle datasets fetch {entry.name}" if entry.package or entry.files[0].address else "no"
+        place = "yes" if here(entry.name) else way
         grid.add_row(entry.name, f"{entry.rows:,}", entry.description, entry.licence, place)
     results.print(grid)
 
 
-def here(name: str) -> Path | None:
-    """Where a sound copy of a data set lies on this machine, if there is one."""
+def here(name: str) -> list[Path]:
+    """Where the files of a sound copy of a data set lie on this machine; empty where there is none."""
     try:
         return catalogue.find(name)
     except DataError:
-        return None
+        return []
 
 
 @datasets.command()
 def fetch(names: Annotated[list[str], typer.Argument(help="Names from `treadle datasets list`.")]) -> None:
     """Download data sets into the cache and check their sha256."""
     for name in names:
-        say(f"{name}: {catalogue.fetch(name)}")
+        for path in catalogue.fetch(name):
+            say(f"{name}: {path}")
 
 
 def init(
