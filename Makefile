@@ -8,7 +8,6 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/.demo
 	@$(BIN)/treadle demo
-	@echo "  (first, once in every shell:  . $(BIN)/activate)"
 
 test: lint types unit
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table as Grid
+from rich.padding import Padding
+from rich.text import Text
 
 from treadle.cli.console import print_json, results, say
 from treadle.data import catalogue
@@ -39,12 +40,12 @@ def list_datasets(json_: Annotated[bool, typer.Option("--json", help="Print JSON
             ]
         )
         return
-    grid = Grid("name", "rows", "what", "licence", "on this machine", box=None, header_style="bold")
     for entry in entries:
-        way = f"treadle datasets fetch {entry.name}" if entry.package or entry.files[0].address else "no"
-        place = "yes" if here(entry.name) else way
-        grid.add_row(entry.name, f"{entry.rows:,}", entry.description, entry.licence, place)
-    results.print(grid)
+        found = here(entry.name)
+        way = entry.advice or f"treadle datasets fetch {entry.name}"
+        place = f"at {', '.join(map(str, found))}" if found else f"not here yet: {way}"
+        results.print(Text.assemble((entry.name, "bold"), f"  {entry.rows:,} rows, {place}"), soft_wrap=True)
+        results.print(Padding(Text(f"{entry.description}\nlicence: {entry.licence}", "dim"), (0, 0, 1, 2)))
 
 
 def here(name: str) -> list[Path]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table as Grid
+from rich.text import Text
 
 from treadle.cli.console import print_json, results
 from treadle.cli.data import here
@@ -45,9 +46,10 @@ def doctor(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     grid.add_row("data sets here", ", ".join(findings["datasets"]) or "none")
     results.print(grid)
     for advice in findings["advice"]:
-        results.print(f"[yellow]![/] {advice}")
+        # Never as markup, which would swallow the extra's brackets.
+        results.print(Text.assemble(("! ", "yellow"), advice), soft_wrap=True)
     if not findings["advice"]:
-        results.print("[green]nothing is missing[/]")
+        results.print(Text("nothing is missing", "green"))
 
 
 def examine() -> dict[str, Any]:

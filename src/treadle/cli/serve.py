@@ -9,7 +9,7 @@ import typer
 
 from treadle.cli.console import say
 
-Bundles = Annotated[list[Path], typer.Argument(help="Bundles to serve.", metavar="BUNDLE...")]
+Bundles = Annotated[list[Path], typer.Argument(help="Bundles to serve.", metavar="BUNDLE")]
 
 
 def serve(
@@ -47,7 +47,7 @@ def serve(
 
 
 def studio(
-    bundles: Annotated[list[Path] | None, typer.Argument(help="Bundles to show.", metavar="[BUNDLE...]")] = None,
+    bundles: Annotated[list[Path] | None, typer.Argument(help="Bundles to show.", metavar="BUNDLE")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8501,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from treadle.bundle.predictor import OnBadRow
 from treadle.cli.console import people, print_json, results, say
@@ -76,8 +76,8 @@ def _train(
     from treadle.evaluation.report import command
     from treadle.run import fit
 
-    with _bar(recipe.training.epochs) as show:
-        try:
+    try:
+        with _bar(recipe.training.epochs) as show:
             run = fit(
                 recipe,
                 out=out,
@@ -87,10 +87,10 @@ def _train(
                 say=say,
                 progress=show,
             )
-        except KeyboardInterrupt:
-            again = command("train", *arguments, *(["--json"] if json_ else []), "--resume")
-            say(f"stopped; go on from there with:\n{again}")
-            raise typer.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt:
+        again = command("train", *arguments, *(["--json"] if json_ else []), "--resume")
+        say(f"stopped; go on from there with:\n{again}")
+        raise typer.Exit(INTERRUPTED) from None
     if json_:
         print_json(run.summary())
     else:
@@ -102,14 +102,20 @@ def _train(
 @contextmanager
 def _bar(epochs: int) -> Iterator[Callable[[Standing], None]]:
     """A bar on stderr that is gone when training is done; nothing where no person looks."""
-    columns = (TextColumn("training"), BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"))
+    columns = (BarColumn(14), TextColumn("{task.description}"))
     with Progress(*columns, console=people, transient=True, disable=not people.is_terminal) as bar:
         task = bar.add_task("", total=epochs, visible=False)
 
         def show(standing: Standing) -> None:
-            best = standing.best_validation_loss
-            found = f"loss {standing.loss:.4f}" if best is None else f"loss {standing.loss:.4f}, validation {best:.4f}"
-            left = f", {standing.seconds_left:.0f} s left at most"
-            bar.update(task, completed=standing.epoch, description=found + left, visible=True)
+            bar.update(task, completed=standing.epoch, description=_in_words(standing), visible=True)
 
         yield show
+
+
+def _in_words(standing: Standing) -> str:
+    words = [f"epoch {standing.epoch} of {standing.epochs}", f"loss {standing.loss:.4f}"]
+    if standing.best_validation_loss is not None:
+        words.append(f"validation {standing.best_validation_loss:.4f}")
+    seconds = standing.seconds_left
+    left = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+    return ", ".join([*words, f"up to {left} left"])
