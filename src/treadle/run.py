@@ -211,6 +211,7 @@ def _train(
         outputs=task.outputs,
         train_numbers=prepared.train.inputs.get("numbers"),
         rng=np.random.default_rng(recipe.training.seed),
+        vocabulary=prepared.features.vocabulary,
     )
     if not resume:
         checkpoint.unlink(missing_ok=True)

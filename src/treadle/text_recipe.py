@@ -75,10 +75,11 @@ class EncoderRecipe(Section):
     """Share of the tokens that every training step leaves out."""
 
     @property
-    def pools(self) -> str:
+    def pools(self) -> Literal["last", "mean", "max", "attention"]:
         """The pooling, decided."""
-        default = {"bag": "mean", "convolution": "max"}.get(self.encoder, "last")
-        return self.pooling or default
+        if self.encoder in RECURRENT:
+            return self.pooling or "last"
+        return self.pooling or ("mean" if self.encoder == "bag" else "max")
 
     @model_validator(mode="after")
     def _no_unused_options(self) -> Self:

@@ -28,6 +28,8 @@ FORMAT = 1
 """Version of the bundle's format, raised whenever an older Treadle could not read what a newer one writes."""
 
 MEMBERS = frozenset({"manifest.json", "weights.safetensors", "model.onnx", "golden.json", "CARD.md"})
+TOKENIZER = "tokenizer.json"
+"""Only where text is read with a vocabulary."""
 _PASSWORD = re.compile(r"(?<=[?&]password=)[^&]+|(?<=:)[^@]+(?=@)")
 _FEATURES = "features/"
 _NETWORK = "network/"
@@ -113,6 +115,9 @@ class Bundle:
             "model.onnx": self.onnx,
             "weights.safetensors": safetensors.save({name: _contiguous(arrays[name]) for name in sorted(arrays)}),
         }
+        tokenizer = self.features.tokenizer
+        if tokenizer is not None:
+            members[TOKENIZER] = tokenizer.encode()
         manifest = {
             "format": FORMAT,
             "treadle": self.treadle,
@@ -145,7 +150,7 @@ class Bundle:
             task=manifest.task,
             recipe=manifest.recipe,
             contract=manifest.contract,
-            features=_restore_features(manifest.features, _under(_FEATURES, arrays), where),
+            features=_restore_features(manifest.features, _under(_FEATURES, arrays), members.get(TOKENIZER), where),
             answers=manifest.answers,
             weights=_under(_NETWORK, arrays),
             onnx=members["model.onnx"],
@@ -212,14 +217,16 @@ def _read_manifest(members: dict[str, bytes], where: str) -> Manifest:
 
 
 def _check_members(members: dict[str, bytes], manifest: Manifest, where: str) -> None:
+    known = MEMBERS | {TOKENIZER}
     for name in sorted(MEMBERS - members.keys()):
         raise BundleError(f"{where}: member {name!r} is missing")
-    for name in sorted(members.keys() - MEMBERS):
-        raise BundleError(f"{where}: unknown member {name!r}; a bundle holds only {', '.join(sorted(MEMBERS))}")
-    for name in sorted(MEMBERS - {"manifest.json"}):
+    for name in sorted(members.keys() - known):
+        raise BundleError(f"{where}: unknown member {name!r}; a bundle holds only {', '.join(sorted(known))}")
+    described = members.keys() - {"manifest.json"}
+    for name in sorted(described):
         if manifest.members.get(name) != digest_of(members[name]):
             raise BundleError(f"{where}: member {name!r} is not the one that manifest.json describes")
-    if set(manifest.members) != MEMBERS - {"manifest.json"}:
+    if set(manifest.members) != described:
         raise BundleError(f"{where}: manifest.json describes members that a bundle does not have")
 
 
@@ -230,9 +237,16 @@ def _read_arrays(content: bytes, where: str) -> dict[str, NDArray[Any]]:
         raise BundleError(f"{where}: weights.safetensors cannot be read: {error}") from None
 
 
-def _restore_features(state: dict[str, Any], arrays: dict[str, NDArray[Any]], where: str) -> Features:
+def _restore_features(
+    state: dict[str, Any], arrays: dict[str, NDArray[Any]], tokenizer: bytes | None, where: str
+) -> Features:
     try:
-        return Features.restore(state, arrays)
+        features = Features.restore(state, arrays, None if tokenizer is None else tokenizer.decode())
+        # Names are made when they are first asked for; what they cannot be made of shall show now.
+        _ = features.number_names
+        return features
+    except BundleError as error:
+        raise BundleError(f"{where}: {error}") from None
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise BundleError(f"{where}: the features cannot be restored: {type(error).__name__}: {error}") from None
 
