@@ -122,7 +122,9 @@ def fit(
     say("{train:,} rows to train, {validation:,} to validate, {test:,} to test".format(**prepared.rows))
     classes = len(prepared.answers.labels) if isinstance(prepared.answers, ClassificationAnswers) else 0
     primary = primary_metric(classes, recipe.training.loss)
-    names = names_for(prepared.task, primary, recipe.evaluation.opponents)
+    kinds = {field.kind for field in prepared.contract.features}
+    of_texts, of_columns = "text" in kinds, kinds != {"text"}
+    names = names_for(prepared.task, primary, recipe.evaluation.opponents, of_texts=of_texts, of_columns=of_columns)
     read = time.perf_counter()
 
     folder = Path(out) if out is not None else Path("runs") / recipe.name
