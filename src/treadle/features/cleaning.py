@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
+from html.entities import html5
 
 from treadle.data.addresses import without_scheme
 from treadle.text_recipe import TextRecipe
@@ -45,4 +46,5 @@ def make_clean(recipe: TextRecipe) -> Clean:
 
 
 def _resolved(entity: re.Match[str]) -> str:
-    return html.unescape(entity[0])
+    text = entity[0]
+    return html.unescape(text) if text[1] == "#" else html5.get(text[1:], text)

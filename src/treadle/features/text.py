@@ -63,6 +63,10 @@ class Text:
         # A token comes from one piece of the cut or more, so that no more pieces than tokens are needed.
         return self._keep(self.vocabulary.numbers(self.cut(text))) or [UNKNOWN]
 
+    def cuts(self, columns: Columns) -> list[list[str]]:
+        """The words or characters of every row's whole text, however long it is."""
+        return [self._cut(self._clean(text)) for text in _joined(columns, self.columns)]
+
     def cut(self, text: str) -> list[str]:
         """The words or characters that are read of a text; of byte pairs, the words that they make up."""
         return self._keep(self._cut(self._clean(self._keep(text, CHARACTERS))))
@@ -89,7 +93,9 @@ class Text:
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, beside the vocabulary's document."""
-        return {"columns": self.columns, "recipe": self.recipe.model_dump(mode="json")}
+        # A recipe refuses what it would not use.
+        idle = {"min_count"} if self.recipe.hashing else {"hashing"} if self.recipe.tokens != "words" else set()
+        return {"columns": self.columns, "recipe": self.recipe.model_dump(mode="json", exclude=idle)}
 
     @classmethod
     def restore(cls, document: dict[str, Any], tokenizer: str | None) -> Self:
