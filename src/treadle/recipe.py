@@ -39,11 +39,11 @@ class SplitRecipe(Section):
     """Share of all rows for early stopping, thresholds and search."""
     test: Share = 0.2
     """Share of all rows that training never sees."""
-    group: str | None = "distinct"
+    group: str | tuple[str, ...] | None = "distinct"
     """`distinct` keeps rows that are equal in every feature on one side; a column's name keeps its values on one
-    side; null splits row by row."""
+    side; a list keeps together what shares any of them; null splits row by row."""
     group_by: Literal["value", "host"] = "value"
-    """What of the group's column keeps rows together: its whole value, or the host of the web address in it."""
+    """What of a group's column keeps rows together: its whole value, or the host of the web address in it."""
     stratify: bool = True
     """Keep the share of every class the same in the three sets (classification only)."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -53,8 +53,14 @@ class SplitRecipe(Section):
     def _leave_rows_to_train_on(self) -> Self:
         if self.validation + self.test >= 0.95:
             raise ValueError("validation + test must leave at least 5 % of the rows for training")
-        unused(self, ("group_by",), used=self.group not in (None, "distinct"), needs="a column in data.split.group")
+        columns = set(self.groups) - {"distinct"}
+        unused(self, ("group_by",), used=bool(columns), needs="a column in data.split.group")
         return self
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """`distinct` and columns, each of which keeps rows together."""
+        return self.group if isinstance(self.group, tuple) else (self.group,) if self.group else ()
 
 
 class DataRecipe(Section):

@@ -77,25 +77,26 @@ def split(table: Table, recipe: DataRecipe, task: Task | None, test: Table | Non
     missing = missing_cells(recipe.missing)
     features = _equal_rows(whole, feature_names(table, recipe), missing)
     labels = _distinct(whole, recipe.target, missing)
-    groups = _groups(whole, recipe, features, missing)
+    keys = [_group(name, whole, recipe, features, missing) for name in recipe.split.groups]
     placed = np.full(len(whole), _TEST, np.int64)
     placed[: len(table)] = _LEFT_OUT
-    free = np.flatnonzero(~np.isin(groups, groups[len(table) :]))
-    placed[free] = _part(_renumber(groups[free]), labels[free], recipe, task, with_test=test is None)
+    # A row that shares a key with test rows of their own goes alone: what it shares other keys with may stay.
+    seen = [np.isin(key, key[len(table) :]) for key in keys]
+    free = np.flatnonzero(~np.any([np.arange(len(whole)) >= len(table), *seen], axis=0))
+    groups = _connected([key[free] for key in keys], len(free))
+    placed[free] = _part(groups, labels[free], recipe, task, with_test=test is None)
     _require_sets(placed, whole, groups)
     if task == "classification":
         _require_classes(placed, whole, recipe.target, labels)
     rows = [np.flatnonzero(placed == part) for part in (_TRAIN, _VALIDATION, _TEST)]
-    leakage = _measure(features, labels, rows, task, recipe.split.group)
+    leakage = _measure(features, labels, rows, task, ", ".join(recipe.split.groups) or None)
     leakage = leakage.model_copy(update={"left_out": int((placed == _LEFT_OUT).sum())})
     return Split(rows[_TRAIN], rows[_VALIDATION], rows[_TEST], leakage)
 
 
 def _together(table: Table, test: Table, recipe: DataRecipe) -> Table:
-    group = recipe.split.group
     names = [*feature_names(table, recipe), recipe.target]
-    if group in table.columns and group not in names:
-        names.append(group)
+    names += [group for group in recipe.split.groups if group in table.columns and group not in names]
     for name in names:
         if name not in test.columns:
             raise DataError(f"{test.source}: data.test: no column {name!r}{did_you_mean(name, test.columns)}")
@@ -142,10 +143,8 @@ def _renumber(keys: Rows) -> Rows:
     return place[inverse.reshape(-1)]
 
 
-def _groups(table: Table, recipe: DataRecipe, features: Rows, missing: Missing) -> Rows:
-    group = recipe.split.group
-    if group is None:
-        return np.arange(len(table))
+def _group(group: str, table: Table, recipe: DataRecipe, features: Rows, missing: Missing) -> Rows:
+    """A number for every row, shape (rows,), equal for those that this group keeps together."""
     if group == "distinct":
         return features
     if group not in table.columns:
@@ -157,6 +156,19 @@ def _groups(table: Table, recipe: DataRecipe, features: Rows, missing: Missing) 
     values = _distinct(table, group, missing)
     # Rows without a value have nothing in common: each is a group of its own.
     return _renumber(np.where(values < 0, values.max(initial=0) + 1 + np.arange(len(table)), values))
+
+
+def _connected(keys: list[Rows], rows: int) -> Rows:
+    """The groups of rows that share any of the keys, directly or by way of others, numbered by first appearance."""
+    groups = np.arange(rows)
+    while True:
+        before = groups
+        for key in keys:
+            least = np.full(key.max(initial=-1) + 1, rows, np.int64)
+            np.minimum.at(least, key, groups)
+            groups = least[key]
+        if np.array_equal(groups, before):
+            return _renumber(groups)
 
 
 def _majority(groups: Rows, labels: Rows) -> Rows:
