@@ -8,8 +8,9 @@ from jaxtyping import Array, Float, Int
 
 from treadle.kernels import fused, library, scan
 from treadle.kernels.contract import Cell, State, Weights
+from treadle.kernels.embedding import lookup
 
-__all__ = ["Cell", "State", "Weights", "engine", "unroll"]
+__all__ = ["Cell", "State", "Weights", "engine", "lookup", "unroll"]
 
 
 def unroll(
@@ -42,15 +43,10 @@ def unroll(
     """
     lengths = jnp.clip(lengths, 0, len(xs)).astype(jnp.int32)
     mask = None if mask is None else jax.lax.stop_gradient(mask)
-    run = fused.unroll if _fits_fused(cell, xs) else scan.unroll
+    run = fused.unroll if cell.kind in fused.KNOWN and library.serves(xs.dtype) else scan.unroll
     return run(cell, reverse, weights, xs, lengths, initial, mask)
 
 
 def engine() -> str:
     """A sentence about what runs recurrences here; compiles the fused kernels if that is still to be done."""
     return library.load().sentence
-
-
-def _fits_fused(cell: type[Cell], xs: Float[Array, "time batch features"]) -> bool:
-    known = xs.dtype == jnp.float32 and cell.kind in fused.KNOWN
-    return known and jax.default_backend() == "cpu" and library.load().fused

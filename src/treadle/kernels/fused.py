@@ -12,12 +12,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 from jaxtyping import Array, Float, Int
 
 from treadle.kernels.contract import Cell, State, Weights
+from treadle.kernels.library import BACKWARD, FORWARD
 from treadle.kernels.scan import no_gradient
 
-FORWARD, BACKWARD = "treadle_recurrence_forward", "treadle_recurrence_backward"
 WIDEST = 16
 """Numbers in the widest vector; what the kernel keeps is padded to whole ones."""
 
@@ -55,39 +56,37 @@ def unroll(
     return outputs, final
 
 
-def _forward(
-    cell: type[Cell],
-    reverse: bool,
-    weights: Weights,
-    xs: Float[Array, "time batch features"],
-    lengths: Int[Array, " batch"],
-    initial: State,
-    mask: Float[Array, "batch units"] | None,
-) -> tuple[tuple[Float[Array, "time batch units"], State], Kept]:
+def _forward(cell: type[Cell], reverse: bool, *arguments: Any) -> tuple[tuple[Array, State], Kept]:
+    weights, xs, lengths, initial, mask = jax.tree.map(
+        lambda leaf: leaf.value, arguments, is_leaf=lambda leaf: isinstance(leaf, CustomVJPPrimal)
+    )
     outputs, final, gates, cells = _call_forward(cell, reverse, weights, xs, lengths, initial, mask, keep=True)
-    return (outputs, final), (weights, xs, lengths, initial, mask, outputs, gates, cells)
+    # What nobody asks the gradient of, such as inputs that come from no weights, is not differentiated.
+    d_xs_wanted = jnp.zeros((0,)) if arguments[1].perturbed else None
+    return (outputs, final), (weights, xs, lengths, initial, mask, outputs, gates, cells, d_xs_wanted)
 
 
-def _backward(
-    cell: type[Cell], reverse: bool, kept: Kept, gradients: tuple[Float[Array, "time batch units"], State]
-) -> tuple[Any, ...]:
-    weights, xs, lengths, initial, mask, outputs, gates, cells = kept
+def _backward(cell: type[Cell], reverse: bool, kept: Kept, gradients: tuple[Any, Any]) -> tuple[Any, ...]:
+    weights, xs, lengths, initial, mask, outputs, gates, cells, d_xs_wanted = kept
     d_outputs, d_final = gradients
+    # Where only the final state is used, no zeros need be made for the outputs of all steps.
+    d_outputs = _array(None) if isinstance(d_outputs, SymbolicZero) else d_outputs
     hidden, memory = _two(initial)
-    results = (xs, *weights, hidden, memory)
+    results = (_array(None) if d_xs_wanted is None else xs, *weights, hidden, memory)
     d_xs, d_input, d_recurrent, d_bias, d_vectors, d_hidden, d_memory = jax.ffi.ffi_call(
         BACKWARD, [_shape(*result.shape) for result in results], vmap_method="sequential"
     )(
         *(xs, lengths, *weights, hidden, memory, _array(mask)),
-        *(outputs, gates, cells, d_outputs, *_two(d_final)),
+        *(outputs, gates, cells, d_outputs, *_two(tuple(_dense(part) for part in d_final))),
         cell=np.int64(KNOWN[cell.kind].number),
         reverse=reverse,
     )
     d_initial = (d_hidden, d_memory)[: len(initial)]
-    return Weights(d_input, d_recurrent, d_bias, d_vectors), d_xs, no_gradient(lengths), d_initial, None
+    d_weights = Weights(d_input, d_recurrent, d_bias, d_vectors)
+    return d_weights, None if d_xs_wanted is None else d_xs, no_gradient(lengths), d_initial, None
 
 
-unroll.defvjp(_forward, _backward)
+unroll.defvjp(_forward, _backward, symbolic_zeros=True)
 
 
 def _call_forward(
@@ -128,6 +127,10 @@ def _call_forward(
 def _two(state: State) -> tuple[Array, Array]:
     """The hidden state and the memory, empty for cells without."""
     return state[0], state[1] if len(state) > 1 else _array(None)
+
+
+def _dense(gradient: Any) -> Array:
+    return jnp.zeros(gradient.shape, gradient.dtype) if isinstance(gradient, SymbolicZero) else gradient
 
 
 def _array(mask: Array | None) -> Array:

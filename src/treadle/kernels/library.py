@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from treadle.data.catalogue import cache_folder
-from treadle.kernels import fused
 from treadle.kernels.build import BuildError, compile_library, library_name
 
+FORWARD, BACKWARD = "treadle_recurrence_forward", "treadle_recurrence_backward"
+LOOKUP, LOOKUP_GRADIENT = "treadle_lookup", "treadle_lookup_gradient"
 INSTRUCTION_SETS = {"avx512": "AVX-512", "avx2": "AVX2", "plain": "the processor's basic vectors"}
 
 
@@ -43,11 +45,16 @@ def load() -> Engine:
         library = ctypes.CDLL(str(_find()))
     except (BuildError, OSError) as error:
         return Engine(False, f"plain JAX scans, slower than the fused kernels: {error}")
-    for target in (fused.FORWARD, fused.BACKWARD):
+    for target in (FORWARD, BACKWARD, LOOKUP, LOOKUP_GRADIENT):
         jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(getattr(library, target)), platform="cpu")
     choose = library.treadle_choose_engine
     choose.restype = ctypes.c_char_p
     return Engine(True, f"fused C++ kernels with {INSTRUCTION_SETS[choose(wanted.encode()).decode()]}")
+
+
+def serves(dtype: jnp.dtype) -> bool:
+    """Whether the fused kernels are there for arrays of a type, on the device that JAX computes on."""
+    return dtype == jnp.float32 and jax.default_backend() == "cpu" and load().fused
 
 
 def _find() -> Path:

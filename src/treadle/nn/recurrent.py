@@ -25,6 +25,7 @@ class SimpleTanh:
     gates: ClassVar[int] = 1
     states: ClassVar[int] = 1
     vectors: ClassVar[int] = 0
+    forget_gate: ClassVar[int | None] = None
 
     @staticmethod
     def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:
@@ -48,6 +49,7 @@ class LSTM:
     gates: ClassVar[int] = 4
     states: ClassVar[int] = 2
     vectors: ClassVar[int] = 0
+    forget_gate: ClassVar[int | None] = 1
 
     @staticmethod
     def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:
@@ -80,6 +82,7 @@ class CoupledLSTM(LSTM):
 
     kind: ClassVar[str] = "coupled_lstm"
     gates: ClassVar[int] = 3
+    forget_gate: ClassVar[int | None] = 0
 
     @staticmethod
     def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:
@@ -100,6 +103,7 @@ class GRU:
     gates: ClassVar[int] = 3
     states: ClassVar[int] = 1
     vectors: ClassVar[int] = 1
+    forget_gate: ClassVar[int | None] = None
 
     @staticmethod
     def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:

@@ -139,7 +139,9 @@ private:
 
         float* d_h = d_hidden + i * hidden_width + unit;
         if (Cell::MEMORY) d_c = load(memory_row(i) + unit);
-        Vector direct = Cell::backward(at, load(d_h) + load_first(task.d_outputs + place, some), d_c, d_out, d_vectors);
+        Vector d_state = load(d_h);
+        if (task.d_outputs) d_state += load_first(task.d_outputs + place, some);
+        const Vector direct = Cell::backward(at, d_state, d_c, d_out, d_vectors);
         if (Cell::DIRECT) store(d_h, direct);
         if (Cell::MEMORY) store(memory_row(i) + unit, d_c);
         for (int s = 0; s < Cell::SLOTS; ++s) store(d_slot + s * Lay::UNITS, d_out[s]);
@@ -189,7 +191,7 @@ private:
     // What the places of a chunk give to the gradients of inputs and weights.
     void add_up(Index first, Index last) {
         const Index features = task.sizes.features, units = task.sizes.units;
-        multiply_to_inputs(first, last);
+        if (task.d_xs) multiply_to_inputs(first, last);
         gather(first, last, [&](Index step, Index i, Index) { return task.xs + walk.place(step, i) * features; });
         add_products(features, 0, gradient);
         gather(first, last, [&](Index step, Index i, Index place) {
@@ -261,7 +263,7 @@ private:
         for (Index i = 0; i < shard.rows; ++i) {
             copy(task.d_h0 + shard.row[i] * units, d_hidden + i * hidden_width, units);
             if (Cell::MEMORY) copy(task.d_c0 + shard.row[i] * units, memory_row(i), units);
-            for (Index time = shard.length[i]; time < task.sizes.steps; ++time)
+            for (Index time = shard.length[i]; task.d_xs && time < task.sizes.steps; ++time)
                 clear(task.d_xs + (time * task.sizes.batch + shard.row[i]) * features, features);
         }
     }

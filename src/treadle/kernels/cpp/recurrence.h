@@ -46,8 +46,8 @@ struct Backward {
     const float *h0, *c0;
     const float* mask;
     const float *outputs, *gates, *cells;        // as Forward left them
-    const float *d_outputs, *d_h, *d_c;          // gradients of outputs and final states
-    float* d_xs;                                 // (steps, batch, features)
+    const float *d_outputs, *d_h, *d_c;          // gradients of outputs (null for zeros) and final states
+    float* d_xs;                                 // (steps, batch, features); null where not wanted
     float *d_h0, *d_c0;                          // (batch, units)
     float *d_input, *d_recurrent, *d_bias, *d_vectors;  // as in Weights
 };
