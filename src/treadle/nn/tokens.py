@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 from numpy.typing import NDArray
 
 from treadle.bundle.graph import Graph
+from treadle.kernels import lookup
 from treadle.nn.weights import Untrained
 
 DEVIATION = 0.05
@@ -31,11 +32,12 @@ class TokenEmbedding(eqx.Module):
             weight[: len(vectors)][known] = vectors[known]
         self.weight = jnp.asarray(weight)
 
-    def __call__(self, tokens: Int[Array, "rows time"]) -> Float[Array, "rows time width"]:
-        return self.weight[tokens]
+    def __call__(self, tokens: Int[Array, "*shape"]) -> Float[Array, "*shape width"]:
+        """The vectors of tokens; a number below 0 is none, and its vector is zeros that are not learnt."""
+        return lookup(self.weight, tokens)
 
     def write(self, graph: Graph, tokens: str, name: str) -> str:
-        """Add the lookup of the value `tokens` to `graph`."""
+        """Add the lookup of the value `tokens`, none of them below 0, to `graph`."""
         return graph.add("Gather", [graph.constant(np.asarray(self.weight), f"{name}.weight"), tokens])
 
 
