@@ -24,8 +24,8 @@ WIDTH = 32
 """Of the bag's embeddings."""
 LEAST = 2
 """Training texts that must hold a token for it to have an embedding."""
-EPOCHS = 20
-PATIENCE = 3
+EPOCHS = 60
+PATIENCE = 5
 
 
 def nb_svm(problem: Problem) -> tuple[Predict, str]:
@@ -110,7 +110,13 @@ def bag_of_embeddings(problem: Problem) -> tuple[Predict, str]:
     runs = Runs.learn(texts, 1, LEAST)
     matrix, checked = _shares(runs.counts(texts)), _shares(runs.counts(read(problem.validation)))
     # A hidden layer without activation over shares of tokens is the mean of their embeddings.
-    model = MLPClassifier((WIDTH,), activation="identity", learning_rate_init=0.005, random_state=problem.seed)
+    model = MLPClassifier(
+        (WIDTH,),
+        activation="identity",
+        learning_rate_init=0.005,
+        batch_size=int(np.clip(len(texts) // 50, min(16, len(texts)), 200)),
+        random_state=problem.seed,
+    )
     classes = np.arange(problem.classes)
     best, kept, epoch = np.inf, None, 0
     for number in range(1, EPOCHS + 1):
