@@ -27,7 +27,9 @@ NETWORK = (
 
 
 def main() -> None:
-    peer = json.loads(_run([sys.executable, "-m", "benchmarks.keras_churn"]))
+    peers = [json.loads(_run([sys.executable, "-m", "benchmarks.keras_churn"])) for _ in range(3)]
+    # Early stopping ends each of its fits elsewhere.
+    peer = sorted(peers, key=lambda each: float(each["fit_s"]))[1]
     ours = epoch_seconds()
     whole = [whole_run() for _ in range(3)]
     best = sorted(whole)[1]
@@ -39,7 +41,7 @@ def main() -> None:
             Figure("Keras: median epoch", f"{peer['epoch_s'] * 1e3:.1f} ms"),
             Figure("Treadle: median epoch, validation included", f"{ours * 1e3:.2f} ms"),
             Figure("an epoch is faster by", f"{ratio:.1f} times", "15 times", ratio >= 15),
-            Figure("Keras: one fit (imports not counted)", f"{peer['fit_s']:.1f} s, {peer['epochs']} epochs"),
+            Figure("Keras: one fit without imports, median of 3", f"{peer['fit_s']:.1f} s, {peer['epochs']} epochs"),
             Figure("Keras: imports", f"{peer['import_s']:.1f} s"),
             Figure(
                 "`treadle train churn`, process start to exit (median of 3)",

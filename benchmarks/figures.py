@@ -39,7 +39,7 @@ def publish(title: str, command: str, figures: list[Figure]) -> None:
     """Keep the part's figures and write RESULTS.md anew from all parts kept so far."""
     PARTS.mkdir(exist_ok=True)
     part = {"title": title, "command": command, "machine": processor(), "figures": [asdict(f) for f in figures]}
-    name = command.rpartition(".")[2]
+    name = command.split()[2].rpartition(".")[2]
     (PARTS / f"{name}.json").write_text(json.dumps(part, indent=1) + "\n")
     write_results()
     for figure in figures:

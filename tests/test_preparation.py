@@ -56,6 +56,31 @@ def test_an_option_that_the_decided_task_would_not_use_is_refused(sections: dict
         prepare(recipe("size", data={"split": {}}, **sections), table(), "fail")
 
 
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"features": {"scaling": "quantile"}}, "features.scaling would not be used: it needs a column of numbers"),
+        (
+            {"features": {"imputation": "knn"}},
+            "features.imputation would not be used: it needs a column of numbers with",
+        ),
+        (
+            {"features": {"categories": "embedding"}, "model": {"numbers": "periodic"}},
+            "model.numbers would not be used: it needs a column that is no embedded category",
+        ),
+    ],
+)
+def test_an_option_that_the_columns_would_not_use_is_refused(sections: dict[str, Any], message: str):
+    with pytest.raises(RecipeError, match=message):
+        prepare(recipe(data={"drop": ["size"]}, **sections), table(), "fail")
+
+
+def test_an_encoding_of_categories_needs_some():
+    for name, value in (("categories", "embedding"), ("min_count", 3)):
+        with pytest.raises(RecipeError, match=f"features.{name} would not be used: it needs a column of categories"):
+            prepare(recipe(data={"drop": ["shade"]}, features={name: value}), table(), "fail")
+
+
 def test_a_threshold_needs_two_classes():
     three = table(label=[str(number % 3) for number in range(ROWS)])
     assert prepare(recipe(), three, "fail").task == "classification"
@@ -72,7 +97,7 @@ def test_a_bad_row_stops_the_run_or_is_left_out(part: str):
     with pytest.raises(ContractError) as stopped:
         prepare(recipe(), table(label=labels), "fail")
     assert str(stopped.value).startswith(
-        f"frame: 1 row cannot be answered\n  row {row + 1}, column 'label': '' is missing: there is nothing to learn"
+        f"frame: 1 row cannot be learnt from\n  row {row + 1}, column 'label': '' is missing: there is nothing to learn"
     )
 
     skipped = prepare(recipe(), table(label=labels), "skip")

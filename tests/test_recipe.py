@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from treadle.errors import RecipeError
-from treadle.recipe import Recipe, built_in_recipes, parse_recipe, read_recipe, recipe_schema, schema_file
+from treadle.recipe import Recipe, built_in_recipes, parse_recipe, read_recipe, recipe_schema, resolve, schema_file
 
 ROOT = Path(__file__).parents[1]
 BUILT_IN = ROOT / "src" / "treadle" / "recipes"
@@ -227,6 +227,18 @@ def test_a_recipe_survives_being_written_and_read():
     assert parse_recipe(json.loads(parsed.model_dump_json(exclude_unset=True))) == parsed
 
 
+@pytest.mark.parametrize("name", built_in_recipes())
+def test_a_resolved_recipe_has_every_default_that_counts(name: str):
+    recipe = read_recipe(name)
+    document = resolve(recipe)
+    again = parse_recipe(document)
+    assert again == recipe
+    assert resolve(again) == document
+    assert document["training"]["optimizer"] == "adamw"
+    assert "momentum" not in document["training"]
+    assert "frequencies" not in document["model"]
+
+
 # --- files and built-in recipes
 
 
@@ -249,6 +261,14 @@ def test_the_built_in_recipes_have_their_names():
     tables = ["churn", "housing", "phishing", "phishing_small", "salary"]
     texts = ["sentence_polarity"]
     assert built_in_recipes() == sorted(tables + texts)
+
+
+def test_recipes_in_the_documentation_are_read():
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
+    blocks = [block for text in texts for block in re.findall(r"```yaml\n(name: .*?)```", text, re.DOTALL)]
+    assert blocks
+    for block in blocks:
+        parse_recipe(yaml.safe_load(block))
 
 
 def test_an_unknown_recipe_is_refused_with_a_suggestion():

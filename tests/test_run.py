@@ -2,7 +2,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,11 @@ import pytest
 from sklearn import metrics
 
 import treadle
-from treadle.errors import BundleError, RecipeError, TrainingError
+from treadle.data import sources
+from treadle.data.databases import without_password
+from treadle.data.sources import from_frame
+from treadle.data.table import Table
+from treadle.errors import BundleError, DataError, RecipeError, TrainingError
 from treadle.preparation import prepare
 from treadle.recipe import parse_recipe, read_recipe
 
@@ -72,6 +76,58 @@ def test_a_frame_gives_what_the_file_gives(
 def test_a_dict_of_columns_is_a_frame_too(shop: Any, trained: treadle.Run, tmp_path: Path):
     run = treadle.fit(shop.recipe(), shop.columns, out=tmp_path)
     assert run.predictor.contract == trained.predictor.contract
+
+
+def test_a_mapping_beside_a_frame_needs_no_source(shop: Any, trained: treadle.Run, tmp_path: Path):
+    recipe = shop.recipe()
+    del recipe["data"]["source"]
+    run = treadle.fit(recipe, polars.DataFrame(shop.columns), out=tmp_path)
+    assert run.report.evaluation.metrics == trained.report.evaluation.metrics
+    with pytest.raises(RecipeError, match=r"^recipe: the key 'data.source' is missing$"):
+        treadle.fit(recipe, out=tmp_path)
+
+
+def test_the_password_of_a_database_is_shown_and_stored_nowhere(
+    shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def read(address: str, query: str | None, chunk_rows: int) -> Iterator[Table]:
+        yield from_frame(shop.columns)
+
+    monkeypatch.setattr(sources, "read_database", read)
+    address = "postgresql://ada:s3cret@loom.example/shop"
+    run = treadle.fit(shop.recipe(data={"source": address, "query": "SELECT * FROM sales"}), out=tmp_path)
+    for path in tmp_path.iterdir():
+        assert b"s3cret" not in path.read_bytes(), path
+    assert run.predictor.bundle.recipe["data"]["source"] == "postgresql://ada:***@loom.example/shop"
+    with pytest.raises(DataError, match=r"^postgresql://ada:\*\*\*@loom.example/shop: data.target: no column 'sold'"):
+        treadle.fit(shop.recipe("sold", data={"source": address, "query": "SELECT 1"}), out=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("postgresql://ada:s3cret@loom.example:5432/shop", "postgresql://ada:***@loom.example:5432/shop"),
+        ("postgresql+psycopg://:s3:cr/et@/shop", "postgresql+psycopg://:***@/shop"),
+        (
+            "postgresql://loom.example/shop?user=ada&password=s3cret",
+            "postgresql://loom.example/shop?user=ada&password=***",
+        ),
+        ("postgresql://ada@loom.example/shop", "postgresql://ada@loom.example/shop"),
+        ("sqlite:////home/ada/shop.db", "sqlite:////home/ada/shop.db"),
+        ("shop:1@home.csv", "shop:1@home.csv"),
+    ],
+)
+def test_what_of_an_address_is_shown(source: str, shown: str):
+    assert without_password(source) == shown
+
+
+@pytest.mark.parametrize("recipe", [three_classes, regression, embeddings])
+def test_the_recipe_in_the_bundle_trains_the_same_bundle(
+    shop: Any, tmp_path: Path, recipe: Callable[[Any], dict[str, Any]]
+):
+    first = treadle.fit(recipe(shop), out=tmp_path / "first")
+    again = treadle.fit(first.predictor.bundle.recipe, out=tmp_path / "again")
+    assert again.bundle.read_bytes() == first.bundle.read_bytes()
 
 
 @pytest.mark.parametrize("recipe", [three_classes, regression, embeddings])
@@ -258,6 +314,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes_in_another_process(
     done = start("train", long_recipe, "--out", tmp_path, "--resume", "--json")
     assert done.code == 0, done.err
     assert (tmp_path / "shop.treadle").read_bytes() == uninterrupted.bundle.read_bytes()
+    assert done.out.count("\n") == 1
     summary = json.loads(done.out)
     assert summary["epochs"] == 600
     assert summary["metrics"] == uninterrupted.summary()["metrics"]

@@ -39,7 +39,15 @@ __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604 - the names are stri
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'treadle' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        home = importlib.import_module(_HOMES[name])
+    except ModuleNotFoundError as error:
+        from treadle.errors import MissingExtraError
+
+        if (error.name or "").startswith("treadle"):
+            raise
+        raise MissingExtraError(f"treadle.{name}", "train") from error
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

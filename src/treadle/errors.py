@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class TreadleError(Exception):
@@ -52,13 +53,20 @@ class MissingExtraError(TreadleError):
     exit_code = 6
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs the optional dependencies of Treadle: pip install 'treadle[{extra}]'")
+        super().__init__(f"{feature} needs the optional dependencies of Treadle: {install_command(extra)}")
 
 
 class ServingError(TreadleError):
     """A server that cannot start (a port in use) or a request it must refuse."""
 
     exit_code = 7
+
+
+def install_command(extra: str) -> str:
+    """What adds an extra: from the clone that this installation is run from, or by the package's name."""
+    clone = Path(__file__).parents[2]
+    place = f"{clone}" if (clone / "pyproject.toml").is_file() else "treadle"
+    return f"python -m pip install '{place}[{extra}]'"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

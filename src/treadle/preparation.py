@@ -83,6 +83,7 @@ def prepare(recipe: Recipe, data: object, on_bad_row: OnBadRow) -> Prepared:
             ("test", test_table),
         )
     )
+    _refuse_unused(recipe, contract)
     features = Features.fit(contract, train.columns, recipe.features)
     return Prepared(
         recipe=recipe,
@@ -109,6 +110,25 @@ def _decided(recipe: Recipe, task: Task) -> Recipe:
     return parse_recipe({**document, "task": task}, where=f"recipe {recipe.name}")
 
 
+def _refuse_unused(recipe: Recipe, contract: Contract) -> None:
+    """Refuse settings, other than the defaults, that the columns at hand would not use."""
+    kinds = {field.kind for field in contract.features}
+    incomplete = any(field.kind == "number" and field.nullable for field in contract.features)
+    # One-hot categories and booleans are numbers to the network, so that its embeddings of numbers have a use.
+    numbers = kinds != {"category"} or recipe.features.categories == "one_hot"
+    for key, used, needs in (
+        ("features.scaling", "number" in kinds, "a column of numbers"),
+        ("features.imputation", incomplete, "a column of numbers with gaps in the training rows"),
+        ("features.categories", "category" in kinds, "a column of categories"),
+        ("features.min_count", "category" in kinds, "a column of categories"),
+        ("model.numbers", numbers, "a column that is no embedded category"),
+    ):
+        section, _, name = key.partition(".")
+        chosen = getattr(recipe, section)
+        if not used and getattr(chosen, name) != type(chosen).model_fields[name].default:
+            raise RecipeError(f"recipe {recipe.name}: {key} would not be used: it needs {needs}")
+
+
 @dataclass(frozen=True)
 class _Part:
     table: Table
@@ -120,7 +140,7 @@ def _keep_good(name: str, contract: Contract, table: Table, on_bad_row: OnBadRow
     if not checked.faults:
         return _Part(table, checked.columns)
     if on_bad_row == "fail":
-        raise ContractError(describe_faults(checked.faults, table.source))
+        raise ContractError(describe_faults(checked.faults, table.source, "cannot be learnt from"))
     if not checked.good.any():
         raise DataError(f"{table.source}: no {name} row is left: {describe_fault(checked.faults[0])}")
     if on_bad_row == "report":

@@ -277,6 +277,29 @@ def parse_recipe(document: object, where: str = "recipe") -> Recipe:
         raise RecipeError("\n".join(f"{where}: {fault}" for fault in faults(error, document, Recipe))) from None
 
 
+def resolve(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as a document with every default filled in, but no key that nothing would use.
+
+    `parse_recipe` reads it again.
+    """
+    document = recipe.model_dump(mode="json")
+    while stray := _unused_keys(document):
+        for *sections, key in stray:
+            place = document
+            for section in sections:
+                place = place[section]
+            del place[key]
+    return document
+
+
+def _unused_keys(document: dict[str, Any]) -> list[list[str]]:
+    try:
+        Recipe.model_validate(document)
+    except ValidationError as error:
+        return [[*map(str, fault["loc"]), *key.split(".")] for fault in error.errors() for key in fault["ctx"]["keys"]]
+    return []
+
+
 def recipe_schema() -> dict[str, Any]:
     """The JSON Schema of a recipe, from which editors complete and explain its keys."""
     return Recipe.model_json_schema()

@@ -7,9 +7,12 @@ import dataclasses
 import io
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from math import isnan
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,7 @@ from treadle.bundle.bundle import Bundle
 from treadle.bundle.graph import Graph
 from treadle.bundle.predictor import OnBadRow, Predictor
 from treadle.data.cells import canonical_text
+from treadle.data.databases import without_password
 from treadle.errors import TrainingError
 from treadle.evaluation.evaluate import evaluate
 from treadle.evaluation.evaluation import Evaluation
@@ -32,12 +36,15 @@ from treadle.evaluation.terms import primary_metric
 from treadle.nn import build_table_network, to_arrays
 from treadle.nn.network import TableNetwork
 from treadle.preparation import Prepared, prepare
-from treadle.recipe import Recipe, parse_recipe, read_recipe
+from treadle.recipe import Recipe, parse_recipe, read_recipe, resolve
 from treadle.tasks import Classification, Regression, class_weights
 from treadle.training import Examples, Progress, Trained, train
 
 EXAMPLES = 20
 """Test rows kept beside the bundle, so that there is a file to try it on."""
+
+FRAME = "the given frame"
+"""What stands for the source of rows that came from memory."""
 
 Say = Callable[[str], None]
 
@@ -99,7 +106,8 @@ def fit(
 
     Args:
         recipe: a recipe, a mapping with its keys, a file, or the name of a built-in one.
-        data: a Polars or pandas frame (or anything with the Arrow interface) to read in place of `data.source`.
+        data: a Polars or pandas frame (or anything with the Arrow interface) to read in place of `data.source`, which
+            a mapping then need not have.
         out: folder for NAME.treadle, report.html and the checkpoint; default: runs/NAME.
         resume: go on from the checkpoint in that folder, or start where there is none. After a run that was finished
             nothing is left to train: it is judged and saved once more. Without it, training starts afresh and an
@@ -115,7 +123,7 @@ def fit(
     """
     say = say or _silent
     started = time.perf_counter()
-    prepared = prepare(_recipe_of(recipe), data, on_bad_row)
+    prepared = prepare(_recipe_of(recipe, data), data, on_bad_row)
     recipe = prepared.recipe
     for notice in prepared.notices:
         say(notice)
@@ -129,6 +137,8 @@ def fit(
 
     folder = Path(out) if out is not None else Path("runs") / recipe.name
     _make(folder)
+    # XLA compiles without Python's lock, in about the time that these imports take.
+    Thread(target=_import_what_judges, name="treadle-imports", daemon=True).start()
     trained, task = _train(
         prepared,
         checkpoint=folder / "checkpoint",
@@ -145,7 +155,7 @@ def fit(
     _write(example, _examples(prepared))
     report = Report(
         name=recipe.name,
-        source=recipe.data.source if data is None else "the given frame",
+        source=without_password(recipe.data.source) if data is None else FRAME,
         bundle=str(path),
         page=str(page),
         example=str(example),
@@ -168,6 +178,12 @@ def _curve(trained: Trained[TableNetwork]) -> LearningCurve:
     )
 
 
+def _import_what_judges() -> None:
+    with suppress(ImportError):  # said where it is used
+        for name in ("sklearn.ensemble", "sklearn.linear_model", "sklearn.neighbors", "matplotlib.figure"):
+            import_module(name)
+
+
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -188,12 +204,16 @@ def _silent(_: str) -> None:
     return
 
 
-def _recipe_of(recipe: Recipe | Mapping[str, Any] | str | Path) -> Recipe:
+def _recipe_of(recipe: Recipe | Mapping[str, Any] | str | Path, data: object) -> Recipe:
     if isinstance(recipe, Recipe):
         return recipe
-    if isinstance(recipe, Mapping):
-        return parse_recipe(dict(recipe))
-    return read_recipe(str(recipe))
+    if not isinstance(recipe, Mapping):
+        return read_recipe(str(recipe))
+    section = recipe.get("data")
+    if data is not None and isinstance(section, Mapping):
+        # With a frame at hand there is no source to name.
+        recipe = {**recipe, "data": {"source": FRAME, **section}}
+    return parse_recipe(dict(recipe))
 
 
 def _train(
@@ -249,7 +269,7 @@ def _bundle(prepared: Prepared, network: TableNetwork, task: Classification | Re
     return Bundle(
         name=prepared.recipe.name,
         task=prepared.task,
-        recipe=prepared.recipe.model_dump(mode="json"),
+        recipe=_resolved(prepared),
         contract=prepared.contract,
         features=prepared.features,
         answers=prepared.answers,
@@ -258,6 +278,15 @@ def _bundle(prepared: Prepared, network: TableNetwork, task: Classification | Re
         leakage=prepared.split.leakage.model_dump(mode="json"),
         split=prepared.rows,
     )
+
+
+def _resolved(prepared: Prepared) -> dict[str, Any]:
+    """The recipe as the bundle keeps it: it can be trained again as it stands."""
+    document = resolve(prepared.recipe)
+    if isinstance(prepared.answers, ClassificationAnswers) and prepared.answers.positive is None:
+        # Only two classes have a threshold.
+        del document["evaluation"]["threshold"]
+    return document
 
 
 def _settle_answers(bundle: Bundle, prepared: Prepared) -> Bundle:

@@ -6,8 +6,10 @@ import datetime
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -49,6 +51,20 @@ def test_golden_rows_keep_raw_cells_and_exact_outputs(whole: Bundle, make_custom
     outputs = Predictor(whole).predict(list(golden.rows)).columns["probabilities"]
     np.testing.assert_array_equal(np.array(golden.outputs), outputs)
     assert golden.answers[0].keys() == {"label", "probability", "probabilities"}
+
+
+def test_golden_rows_of_a_database_are_json(whole: Bundle, make_customers: Customers, tmp_path: Path) -> None:
+    table = make_customers(40)
+    table.columns["age"][:] = [Decimal(cell) for cell in table.columns["age"]]
+    table.columns["country"][3], table.columns["country"][4] = UUID(int=1), datetime.time(12)
+    table.columns["balance"][5] = Decimal("NaN")
+    golden = record(Predictor(whole), table)
+    assert golden.rows[0]["age"] == str(table.columns["age"][0])
+    assert [golden.rows[3]["country"], golden.rows[4]["country"]] == [str(UUID(int=1)), "12:00:00"]
+    assert golden.rows[5]["balance"] is None
+    expected = Predictor(whole).predict_table(table).columns["probabilities"][:ROWS]
+    np.testing.assert_array_equal(np.array(golden.outputs), expected)
+    assert verified(replace(whole, golden=golden), tmp_path / "x.treadle").passed
 
 
 def test_golden_rows_leave_out_rows_with_faults(bundle: Bundle, make_customers: Customers) -> None:

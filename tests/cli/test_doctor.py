@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from treadle.cli import doctor
+from treadle.errors import install_command
 
 
 def test_doctor_says_that_nothing_is_missing(packaged_data_only: None, run: Callable[..., Any]):
@@ -29,7 +30,7 @@ def test_doctor_names_the_command_that_adds_what_is_missing(run: Callable[..., A
     monkeypatch.setattr(doctor, "EXTRAS", {"train": ("jax", "loom-of-another-world")})
     told = run("doctor")
     assert told.code == 0
-    assert "loom-of-another-world not installed: python -m pip install 'treadle[train]'" in " ".join(told.out.split())
+    assert f"loom-of-another-world not installed: {install_command('train')}" in " ".join(told.out.split())
     assert "nothing is missing" not in told.out
 
 

@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+import treadle
+from treadle.evaluation import report
+
 WITH_TREADLE = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "80"}
 
 
@@ -25,9 +28,10 @@ def recipe(shop: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_json_is_one_document_on_stdout_and_words_are_on_stderr(
-    recipe: Path, start: Callable[..., Any], tmp_path: Path
+    recipe: Path, run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    done = start("train", recipe, "--json", cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = run("train", recipe, "--json")
     assert done.code == 0
     summary = json.loads(done.out)
     assert done.out.count("\n") == 1
@@ -123,3 +127,22 @@ def _answers(command: str, address: str, folder: Path) -> bool:
     finally:
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=60)
+
+
+def test_the_next_commands_are_quoted_and_fit_what_is_installed(
+    trained: treadle.Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    told = trained.report.model_copy(update={"bundle": "my runs/shop.treadle", "example": "my runs/example.csv"})
+    assert [line for line, _ in told.commands] == [
+        "treadle predict 'my runs/shop.treadle' 'my runs/example.csv'",
+        "treadle serve 'my runs/shop.treadle'",
+        "treadle app 'my runs/shop.treadle'",
+    ]
+    monkeypatch.setattr(report, "find_spec", lambda name: None)
+    assert told.commands[-1] == ("treadle verify 'my runs/shop.treadle'", "check that the file is whole")
+    # A virtual environment that was not activated.
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert told.commands[1][0].endswith("/bin/treadle serve 'my runs/shop.treadle'")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert told.commands[1][0] == f"{tmp_path}/python -m treadle serve 'my runs/shop.treadle'"

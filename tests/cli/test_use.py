@@ -51,6 +51,15 @@ def test_predict_writes_files(shop: Any, trained: treadle.Run, run: Callable[...
         assert first.keys() == {*shop.columns, *ANSWER}
 
 
+@pytest.mark.parametrize("options", [["--out", "answers.csv"], ["--format", "jsonl"], ["--raw"]])
+def test_predict_refuses_options_that_json_leaves_unused(
+    shop: Any, trained: treadle.Run, run: Callable[..., Any], options: list[str]
+):
+    done = run("predict", trained.bundle, shop.csv, "--json", *options)
+    assert (done.code, done.out) == (1, "")
+    assert "--out, --format and --raw would not be used" in done.err
+
+
 def test_predict_prints_one_json_document(shop: Any, trained: treadle.Run, run: Callable[..., Any]):
     done = run("predict", trained.bundle, shop.csv, "--json")
     document = json.loads(done.out)

@@ -192,6 +192,21 @@ def test_the_description_is_for_people():
     ]
 
 
+@pytest.mark.parametrize("times", [1, FEW])
+def test_a_class_of_0_and_1_may_be_written_as_a_boolean(times):
+    rows = [{"left": True}, {"left": "False"}, {"left": 1.0}, {"left": "0"}]
+    assert check(*rows * times, with_target=True).columns["left"].tolist() == [1, 0, 1, 0] * times
+    boolean = Field(name="left", kind="category", role="target", categories=("false", "true"))
+    checked = Contract(fields=(boolean,)).check(from_rows(rows * times), with_target=True)
+    assert checked.columns["left"].tolist() == [1, 0, 1, 0] * times
+
+
+def test_the_typical_row_keeps_the_contract():
+    row = CONTRACT.example_row()
+    assert row == {"age": 37, "income": 4.25, "country": "France", "plan": None, "member": True, "since": "2000-01-01"}
+    assert CONTRACT.check(from_rows([row])).faults == ()
+
+
 def test_the_json_schema_of_a_row():
     schema = CONTRACT.json_schema_of_row()
     assert schema["required"] == ["age", "income", "country", "plan", "member", "since"]

@@ -6,7 +6,7 @@ import pytest
 
 from treadle.data.infer import learn
 from treadle.data.sources import read_chunks, read_table
-from treadle.errors import DataError
+from treadle.errors import DataError, RecipeError
 from treadle.recipe import DataRecipe
 
 SQLITE = "CREATE TABLE people (id INTEGER, age REAL, city TEXT, since TEXT)"
@@ -79,9 +79,23 @@ def test_nothing_is_written(people, sqlite):
     with pytest.raises(DataError, match='syntax error at or near "DELETE"'):
         read_table(people, query="DELETE FROM people")
     assert len(read_table(people, query="SELECT id FROM people")) == 5000
+    writing = (
+        "DROP TABLE people",
+        "DELETE FROM people",
+        "DELETE FROM people RETURNING id",
+        "CREATE TABLE more (id INT)",
+    )
+    for query in writing:
+        with pytest.raises(DataError, match="attempt to write a readonly database"):
+            read_table(sqlite, query=query)
     with pytest.raises(DataError, match=r"data.query returns no rows; it must be a SELECT"):
-        read_table(sqlite, query="DELETE FROM people")
+        read_table(sqlite, query="BEGIN")
     assert len(read_table(sqlite, query="SELECT id FROM people")) == 250
+
+
+def test_an_encoding_that_nothing_would_use_is_refused(sqlite):
+    with pytest.raises(RecipeError, match=r"data.encoding would not be used: sqlite:.*shop.db is no text file"):
+        read_table(sqlite, query="SELECT id FROM people", encoding="cp1252")
 
 
 def test_errors_never_show_the_password(people):

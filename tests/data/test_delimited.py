@@ -95,10 +95,10 @@ def test_what_the_csv_module_writes_is_read_back(names, data, chunk_rows):
         (b"PK\x03\x04rest", "not a table of text but a ZIP archive (perhaps an Excel workbook: export it as CSV)"),
         (b"<!DOCTYPE HTML><html>", "not a table of text but an HTML page"),
         (b"\x1f\x8b\x08", "not a table of text but compressed with gzip: name it .gz"),
-        (b"a\0b\0c\0", "not a table of text; if it is UTF-16, set data.encoding: utf-16-le or utf-16-be"),
+        (b"a\0b\0c\0", "not a table of text; if it is UTF-16, set data.encoding (--encoding): utf-16-le or utf-16-be"),
         (
             "a,b\n1,2\n".encode("utf-16"),
-            "not utf-8 at byte 0 (line 1); it begins like UTF-16: set data.encoding: utf-16",
+            "not utf-8 at byte 0 (line 1); it begins like UTF-16: set data.encoding (--encoding): utf-16",
         ),
         ("stadt\nKöln\n".encode("cp1252"), "not utf-8 at byte 7 (line 2); if 'stadt\\nKöln' looks right, set data.enc"),
     ],
@@ -114,7 +114,9 @@ def test_a_wrong_byte_far_down_is_placed():
     content = b"a,b\n" + b"1,2\n" * 200_000 + "ä".encode("latin-1") + b",2\n"
     with pytest.raises(DataError, match=r"t.csv: not utf-8 at byte 800,004 \(line 200,002\)"):
         read(content)
-    with pytest.raises(DataError, match=r"t.csv: not utf-8 at byte 800,004 \(line 200,002\); set data.encoding to"):
+    with pytest.raises(
+        DataError, match=r"t.csv: not utf-8 at byte 800,004 \(line 200,002\); set data.encoding \(--encoding\) to"
+    ):
         read(content.replace(b"\xe4", b"\xff\x81"))
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from treadle.data.frames import from_frame, from_rows, read_parquet
 from treadle.data.infer import learn
+from treadle.data.sources import read_table
 from treadle.data.table import Table
-from treadle.errors import DataError
+from treadle.errors import DataError, RecipeError
 from treadle.recipe import DataRecipe
 
 COLUMNS = {
@@ -121,6 +122,13 @@ def test_parquet_is_read_in_chunks(tmp_path):
     assert [len(chunk) for chunk in chunks] == [1000, 1000, 500]
     assert chunks[2].columns["n"][0] == 2000
     assert chunks[2].numbers[-1] == 2500
+
+
+def test_an_encoding_is_of_no_use_to_parquet(tmp_path):
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"n": range(3)}).write_parquet(path)
+    with pytest.raises(RecipeError, match=r"data.encoding would not be used: .*t.parquet is no text file"):
+        read_table(str(path), encoding="cp1252")
 
 
 def test_a_broken_parquet_file_is_named(tmp_path):

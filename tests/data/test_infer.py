@@ -44,6 +44,8 @@ def cycle(*cells):
         (cycle(True, False, None), "boolean"),
         (cycle("t", "f"), "boolean"),
         (cycle("-1", "1"), "number"),
+        (cycle("0", "+1"), "number"),
+        (cycle("00", "01"), "number"),
         (cycle("1.5", " 2 ", "NA", "1e3"), "number"),
         (cycle(1, 2.5, None), "number"),
         (cycle(10**400, 1, 2), "number"),

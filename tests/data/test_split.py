@@ -65,7 +65,8 @@ def test_single_rows_are_parted_exactly_and_by_class(classes, validation, test):
         count = y.count(name)
         for part, share in zip(parts(found), (1 - validation - test, validation, test), strict=True):
             held = sum(y[row] == name for row in part)
-            assert abs(held - share * count) <= 2 or name == "big"
+            # What classes of a row or two, which training needs, keep from the other sets, larger classes give.
+            assert abs(held - share * count) <= 2 + sum(size <= 2 for size in classes) or name == "big"
         assert any(y[row] == name for row in found.train)
 
 

@@ -55,7 +55,8 @@ def test_no_difference_names_a_simpler_model_that_does_as_well() -> None:
     assert outcome == "no_difference"
     assert sentence == (
         "no difference that this test set can see between the network (ROC AUC 0.862) and gradient boosting (0.864): "
-        "-0.002 (95 % interval -0.008 to 0.0002); logistic regression does as well and is simpler"
+        "-0.002 (95 % interval -0.008 to 0.0002); nor can it tell the network from logistic regression, "
+        "which is simpler"
     )
 
 

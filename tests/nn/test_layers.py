@@ -125,9 +125,9 @@ def test_a_periodic_embedding_is_its_formula(rng):
 def test_members_start_as_the_shared_network_seen_through_random_signs(rng):
     first = EnsembleLinear(4, 6, 5, rng, first=True)
     assert set(np.unique(first.input_scale)) == {-1.0, 1.0}
-    x = rng.normal(size=(3, 1, 6)).astype(np.float32)
+    x = rng.normal(size=(3, 6)).astype(np.float32)
     for member in range(4):
-        expected = (x[:, 0] * np.asarray(first.input_scale)[member]) @ np.asarray(first.weight)
+        expected = (x * np.asarray(first.input_scale)[member]) @ np.asarray(first.weight)
         np.testing.assert_allclose(first(x)[:, member], expected, atol=1e-5)
     later = EnsembleLinear(4, 5, 5, rng, first=False)
     h = rng.normal(size=(3, 4, 5)).astype(np.float32)

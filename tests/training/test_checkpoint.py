@@ -17,6 +17,7 @@ from treadle.training import loop, pace, train
 
 TASK = Classification(2)
 RECIPE = TrainingRecipe(epochs=400, batch_size=30, patience=None, schedule="cosine", seed=3)
+SHORT = RECIPE.model_copy(update={"epochs": 4})
 SETTINGS = {"dropout": 0.2, "normalization": "batch", "members": 2}
 
 
@@ -94,46 +95,41 @@ def test_an_interrupt_keeps_the_state_even_within_an_epoch(run, tmp_path, monkey
     monkeypatch.setattr(pace, "FIRST_STEPS", 2)
     monkeypatch.setattr(pace, "SECONDS_PER_STRETCH", 0.0)
     path, interrupt = tmp_path / "checkpoint", Interrupt()
-    recipe = RECIPE.model_copy(update={"epochs": 4})
     with pytest.raises(KeyboardInterrupt):
-        run(recipe, checkpoint=path, report=interrupt)
+        run(SHORT, checkpoint=path, report=interrupt)
     # 200 rows are 7 steps of 30; the interrupt comes after the third step.
     assert interrupt.reports[-1].share == pytest.approx(3 / 28)
     shares = []
-    resumed = run(recipe, checkpoint=path, resume=True, report=lambda progress: shares.append(progress.share))
+    resumed = run(SHORT, checkpoint=path, resume=True, report=lambda progress: shares.append(progress.share))
     assert shares[0] == pytest.approx(5 / 28)
-    assert_same(resumed, run(recipe))
+    assert_same(resumed, run(SHORT))
 
 
 def test_a_finished_training_resumes_to_what_it_was(run, tmp_path):
-    recipe = RECIPE.model_copy(update={"epochs": 4})
-    first = run(recipe, checkpoint=tmp_path / "checkpoint")
+    first = run(SHORT, checkpoint=tmp_path / "checkpoint")
     reports = []
-    assert_same(run(recipe, checkpoint=tmp_path / "checkpoint", resume=True, report=reports.append), first)
+    assert_same(run(SHORT, checkpoint=tmp_path / "checkpoint", resume=True, report=reports.append), first)
     assert reports == []
 
 
 def test_resuming_where_nothing_was_saved_starts(run, tmp_path):
-    recipe = RECIPE.model_copy(update={"epochs": 2})
-    assert len(run(recipe, checkpoint=tmp_path / "checkpoint", resume=True).history) == 2
+    assert len(run(SHORT, checkpoint=tmp_path / "checkpoint", resume=True).history) == 4
 
 
 def test_training_anew_replaces_the_checkpoint(run, tmp_path):
-    path = tmp_path / "checkpoint"
-    run(RECIPE.model_copy(update={"epochs": 2}), checkpoint=path)
-    other = RECIPE.model_copy(update={"epochs": 3})
-    run(other, checkpoint=path)
-    assert len(run(other, checkpoint=path, resume=True).history) == 3
+    path, other = tmp_path / "checkpoint", SHORT.model_copy(update={"seed": 4})
+    run(SHORT, checkpoint=path)
+    second = run(other, checkpoint=path)
+    assert_same(run(other, checkpoint=path, resume=True), second)
 
 
 def test_a_checkpoint_of_another_training_is_refused(run, make, tmp_path):
     path = tmp_path / "checkpoint"
-    recipe = RECIPE.model_copy(update={"epochs": 2})
-    run(recipe, checkpoint=path)
+    run(SHORT, checkpoint=path)
     message = "checkpoint of another training: the recipe, the data, the seed or the network has changed"
     for changed in ({"learning_rate": 0.1}, {"seed": 4}):
         with pytest.raises(TrainingError, match=message):
-            run(recipe.model_copy(update=changed), checkpoint=path, resume=True)
+            run(SHORT.model_copy(update=changed), checkpoint=path, resume=True)
     data = make.examples()
     for other in (
         make.examples(seed=9),
@@ -141,37 +137,35 @@ def test_a_checkpoint_of_another_training_is_refused(run, make, tmp_path):
         replace(data, inputs={"numbers": data.inputs["numbers"] + np.float32(1e-6)}),
     ):
         with pytest.raises(TrainingError, match=message):
-            run(recipe, data=other, checkpoint=path, resume=True)
-    other_network = make.network(seed=1, **SETTINGS)
-    with pytest.raises(TrainingError, match=message):
-        train(TASK, other_network, data, make.examples(seed=1), recipe, checkpoint=path, resume=True)
+            run(SHORT, data=other, checkpoint=path, resume=True)
+    for other_network in (make.network(seed=1, **SETTINGS), make.network(**SETTINGS | {"dropout": 0.3})):
+        with pytest.raises(TrainingError, match=message):
+            train(TASK, other_network, data, make.examples(seed=1), SHORT, checkpoint=path, resume=True)
 
 
 def test_a_damaged_checkpoint_is_refused(run, tmp_path):
     path = tmp_path / "checkpoint"
-    recipe = RECIPE.model_copy(update={"epochs": 2})
-    run(recipe, checkpoint=path)
+    run(SHORT, checkpoint=path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(TrainingError, match=r"is damaged .* remove it, or train without resuming"):
-        run(recipe, checkpoint=path, resume=True)
+        run(SHORT, checkpoint=path, resume=True)
     path.write_bytes(b"not a checkpoint")
     with pytest.raises(TrainingError, match="is damaged"):
-        run(recipe, checkpoint=path, resume=True)
+        run(SHORT, checkpoint=path, resume=True)
 
 
 def test_a_checkpoint_of_another_version_is_refused(run, tmp_path, monkeypatch):
     path = tmp_path / "checkpoint"
-    recipe = RECIPE.model_copy(update={"epochs": 2})
-    run(recipe, checkpoint=path)
+    run(SHORT, checkpoint=path)
     monkeypatch.setattr(checkpoint_module, "FORMAT", "2")
     with pytest.raises(TrainingError, match="no checkpoint of this version of Treadle"):
-        run(recipe, checkpoint=path, resume=True)
+        run(SHORT, checkpoint=path, resume=True)
 
 
 def test_a_checkpoint_that_cannot_be_written_is_an_error(run, tmp_path):
     with pytest.raises(TrainingError, match="the checkpoint cannot be written: No such file or directory"):
-        run(RECIPE.model_copy(update={"epochs": 2}), checkpoint=tmp_path / "missing" / "checkpoint")
+        run(SHORT, checkpoint=tmp_path / "missing" / "checkpoint")
 
 
 def test_checkpoints_are_written_every_few_seconds_not_every_stretch(run, tmp_path, monkeypatch):
@@ -179,5 +173,5 @@ def test_checkpoints_are_written_every_few_seconds_not_every_stretch(run, tmp_pa
     monkeypatch.setattr(checkpoint_module.Checkpoint, "save", lambda self, state: saved.append(int(state.step)))
     monkeypatch.setattr(pace, "SECONDS_PER_STRETCH", 0.0)
     monkeypatch.setattr(loop, "SECONDS_PER_CHECKPOINT", 3600.0)
-    run(RECIPE.model_copy(update={"epochs": 3}), checkpoint=tmp_path / "checkpoint")
-    assert saved == [21]
+    run(SHORT, checkpoint=tmp_path / "checkpoint")
+    assert saved == [28]

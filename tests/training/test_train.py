@@ -1,8 +1,9 @@
 from dataclasses import replace
 
-import jax
+import equinox as eqx
 import numpy as np
 import pytest
+from sklearn.metrics import log_loss
 
 from treadle.errors import TrainingError
 from treadle.nn import to_arrays
@@ -19,9 +20,15 @@ def assert_same_weights(one, other):
         np.testing.assert_array_equal(array, arrays[name], err_msg=name)
 
 
+answer = eqx.filter_jit(lambda network, inputs: network(inputs)[:, 0])
+
+
 def accuracy(network, examples):
-    outputs = np.asarray(jax.jit(lambda inputs: network(inputs))(examples.inputs))
-    return ((outputs[:, 0] > 0) == examples.targets).mean()
+    return ((np.asarray(answer(network, examples.inputs)) > 0) == examples.targets).mean()
+
+
+def mean_loss(network, examples):
+    return log_loss(examples.targets, 1 / (1 + np.exp(-np.asarray(answer(network, examples.inputs), np.float64))))
 
 
 def test_it_learns_what_no_linear_model_can(make):
@@ -47,9 +54,9 @@ def numpy_mlp_step(weights, x, y, rate):
     return stepped, (difference**2).sum()
 
 
-@pytest.mark.parametrize("batch_size", [10, 16, 23, 64])
+@pytest.mark.parametrize("batch_size", [10, 64])
 def test_epochs_are_what_float64_says_with_every_row_of_the_last_batch(make, batch_size):
-    """23 rows: the last batch has 3, 7 or 23 rows, and 64 is more than there are."""
+    """23 rows: the last batch of 10 has 3, and 64 is more than there are."""
     data = make.examples(23)
     targets = data.inputs["numbers"].sum(axis=1)
     data = replace(data, targets=targets)
@@ -81,10 +88,8 @@ def test_epochs_are_what_float64_says_with_every_row_of_the_last_batch(make, bat
 def test_the_validation_loss_is_the_mean_over_all_blocks_of_rows(make):
     """2,500 rows are answered in blocks of 1,024; the last is partly empty."""
     validation = make.examples(2500, seed=1)
-    recipe = TrainingRecipe(epochs=1, batch_size=50)
-    trained = train(BINARY, make.network(members=2), make.examples(), validation, recipe)
-    losses = BINARY.answer_losses(trained.network(validation.inputs), validation.targets)
-    assert trained.history[0].validation_loss == pytest.approx(float(losses.mean()), rel=1e-5)
+    trained = train(BINARY, make.network(), make.examples(), validation, TrainingRecipe(epochs=1, batch_size=50))
+    assert trained.history[0].validation_loss == pytest.approx(mean_loss(trained.network, validation), rel=1e-5)
 
 
 def test_early_stopping_restores_the_best_epoch(make):
@@ -96,8 +101,7 @@ def test_early_stopping_restores_the_best_epoch(make):
     losses = [epoch.validation_loss for epoch in trained.history]
     assert trained.best_epoch == int(np.argmin(losses)) + 1
     assert len(losses) == trained.best_epoch + 4 < 200
-    judged = BINARY.answer_losses(trained.network(data[1].inputs), data[1].targets)
-    assert float(judged.mean()) == pytest.approx(min(losses), rel=1e-5)
+    assert mean_loss(trained.network, data[1]) == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_without_patience_all_epochs_run(make):
@@ -115,18 +119,6 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit(make):
     assert first.history == again.history
     other = train(BINARY, make.network(**settings), *arguments, recipe.model_copy(update={"seed": 1}))
     assert other.history != first.history
-
-
-def test_filling_up_the_last_batch_leaves_no_trace(make):
-    """Batch normalisation and losses of 200 rows in batches of 30 do not change with what stands in the filling."""
-    data, validation = make.examples(), make.examples(seed=1)
-    wild = Examples({"numbers": data.inputs["numbers"].copy()}, data.targets)
-    recipe = TrainingRecipe(epochs=3, batch_size=201)
-    trained = train(BINARY, make.network(normalization="batch"), wild, validation, recipe)
-    recipe = TrainingRecipe(epochs=3, batch_size=200)
-    assert_same_weights(
-        trained.network, train(BINARY, make.network(normalization="batch"), data, validation, recipe).network
-    )
 
 
 def test_running_statistics_come_to_those_of_the_training_rows(make):

@@ -78,8 +78,6 @@ class RegressionAnswers(_Answers):
     """What was subtracted from the target in training."""
     scale: Annotated[float, Field(gt=0.0)]
     """What it was divided by."""
-    unit: str | None = None
-    """What the values are counted in, where the user said so."""
 
     @property
     def outputs(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -21,6 +20,7 @@ from treadle.bundle.card import render_card
 from treadle.bundle.golden import Golden
 from treadle.bundle.wire import refuse_external_data
 from treadle.data.contract import Contract
+from treadle.data.databases import without_password
 from treadle.errors import BundleError
 from treadle.features import Features
 
@@ -30,7 +30,6 @@ FORMAT = 1
 MEMBERS = frozenset({"manifest.json", "weights.safetensors", "model.onnx", "golden.json", "CARD.md"})
 TOKENIZER = "tokenizer.json"
 """Only where text is read with a vocabulary."""
-_PASSWORD = re.compile(r"(?<=[?&]password=)[^&]+|(?<=:)[^@]+(?=@)")
 _FEATURES = "features/"
 _NETWORK = "network/"
 
@@ -180,8 +179,7 @@ def _without_passwords(recipe: dict[str, Any]) -> dict[str, Any]:
     data = recipe.get("data")
     if not isinstance(data, dict) or not isinstance(data.get("source"), str):
         return recipe
-    scheme, mark, rest = data["source"].partition("://")
-    return {**recipe, "data": {**data, "source": scheme + mark + _PASSWORD.sub("***", rest)}}
+    return {**recipe, "data": {**data, "source": without_password(data["source"])}}
 
 
 def _read_json(content: bytes, member: str, where: str) -> dict[str, Any]:
@@ -242,8 +240,8 @@ def _restore_features(
 ) -> Features:
     try:
         features = Features.restore(state, arrays, None if tokenizer is None else tokenizer.decode())
-        # Names are made when they are first asked for; what they cannot be made of shall show now.
-        _ = features.number_names
+        # Names and sizes are worked out at their first use: here, where a wrong state is a bundle's fault.
+        _ = features.number_names, features.code_names, features.cardinalities
         return features
     except BundleError as error:
         raise BundleError(f"{where}: {error}") from None

@@ -71,7 +71,7 @@ def _use(bundle: Bundle) -> Iterator[str]:
 
 
 def _how_to(bundle: Bundle) -> Iterator[str]:
-    row = {field.name: _example(field.typical, field.kind) for field in bundle.contract.features}
+    row = bundle.contract.example_row()
     file = f"{bundle.name}.treadle"
     # A fence must be longer than any run of its own sign in what it holds.
     fence = max([*re.findall("`+", repr(row)), "``"], key=len) + "`"
@@ -267,15 +267,6 @@ def _listed(labels: tuple[object, ...]) -> str:
     shown = ", ".join(map(_code, labels[:_CLASSES_SHOWN]))
     more = len(labels) - _CLASSES_SHOWN
     return f"{shown} and {more:,} more" if more > 0 else shown
-
-
-def _example(typical: float | str | None, kind: str) -> object:
-    """A cell as a person would write it in Python."""
-    if kind == "boolean" and isinstance(typical, float):
-        return bool(typical)
-    if isinstance(typical, float) and typical.is_integer():
-        return int(typical)
-    return typical
 
 
 def _number(value: float | None) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from treadle.data.cells import is_missing
 from treadle.data.sources import from_rows
 
 if TYPE_CHECKING:
@@ -60,12 +62,17 @@ def record(predictor: Predictor, table: Table) -> Golden:
 
 def _as_json(cell: Any) -> Any:
     """A cell of any source as the JSON value that stands for it; missing is null."""
+    if is_missing(cell, frozenset()):
+        return None
     if isinstance(cell, np.datetime64):
-        return None if np.isnat(cell) else str(cell)
+        return str(cell)
     if isinstance(cell, np.generic):
         cell = cell.item()
-    if isinstance(cell, float) and not math.isfinite(cell):
+    if isinstance(cell, (float, Decimal)) and not math.isfinite(cell):
         return None
     if isinstance(cell, datetime.date):
         return cell.isoformat()
-    return cell
+    if isinstance(cell, Decimal):
+        # As text, which has all its digits, and is read as the same number and the same category.
+        return f"{cell:f}"
+    return cell if cell is None or isinstance(cell, (str, int, float)) else str(cell)

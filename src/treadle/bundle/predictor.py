@@ -222,9 +222,12 @@ def load(path: str | Path) -> Predictor:
     return Predictor.load(path)
 
 
-def describe_faults(faults: tuple[Fault, ...], source: str) -> str:
-    """What is wrong with the first few faulty rows, and how many there are."""
-    lines = [f"{source}: {count_of(faults)}"]
+UNANSWERED = "cannot be answered"
+
+
+def describe_faults(faults: tuple[Fault, ...], source: str, fate: str = UNANSWERED) -> str:
+    """What is wrong with the first few faulty rows, how many there are, and what therefore cannot be done."""
+    lines = [f"{source}: {count_of(faults, fate)}"]
     lines += [f"  {describe_fault(fault)}" for fault in faults[:_FAULTS_SHOWN]]
     if len(faults) > _FAULTS_SHOWN:
         lines.append(f"  and {len(faults) - _FAULTS_SHOWN} more")
@@ -232,10 +235,10 @@ def describe_faults(faults: tuple[Fault, ...], source: str) -> str:
     return "\n".join(lines)
 
 
-def count_of(faults: tuple[Fault, ...]) -> str:
+def count_of(faults: tuple[Fault, ...], fate: str = UNANSWERED) -> str:
     """How many rows have faults, in words."""
     rows = len({fault.row for fault in faults})
-    return f"{rows} row{'s' if rows > 1 else ''} cannot be answered"
+    return f"{rows} row{'s' if rows > 1 else ''} {fate}"
 
 
 def describe_fault(fault: Fault) -> str:

@@ -17,9 +17,22 @@ from rich.text import Text
 from treadle.cli.console import print_json, results
 from treadle.cli.data import here
 from treadle.data import catalogue
+from treadle.errors import install_command
 
 EXTRAS = {
-    "train": ("jax", "equinox", "optax", "onnx", "scikit-learn", "polars", "sqlalchemy", "psycopg", "matplotlib"),
+    "train": (
+        "jax",
+        "equinox",
+        "optax",
+        "onnx",
+        "scikit-learn",
+        "polars",
+        "sqlalchemy",
+        "psycopg",
+        "matplotlib",
+        "tensorboardX",
+        "threadpoolctl",
+    ),
     "app": ("streamlit",),
     "demo": ("river",),
 }
@@ -56,7 +69,7 @@ def examine() -> dict[str, Any]:
     """What `treadle doctor --json` prints."""
     versions = {name: _version(name) for name in (*BASE, *(name for extra in EXTRAS.values() for name in extra))}
     advice = [
-        f"{', '.join(absent)} not installed: python -m pip install 'treadle[{extra}]'"
+        f"{', '.join(absent)} not installed: {install_command(extra)}"
         for extra, names in EXTRAS.items()
         if (absent := [name for name in names if versions[name] is None])
     ]

@@ -73,18 +73,18 @@ def _train(
     json_: bool,
     arguments: tuple[str, ...],
 ) -> None:
+    from treadle import fit
     from treadle.evaluation.report import command
-    from treadle.run import fit
 
     try:
-        with _bar(recipe.training.epochs) as show:
+        with _bar(recipe.training.epochs) as (tell, show):
             run = fit(
                 recipe,
                 out=out,
                 resume=resume,
                 on_bad_row=on_bad_row,
                 tensorboard=tensorboard,
-                say=say,
+                say=tell,
                 progress=show,
             )
     except KeyboardInterrupt:
@@ -100,16 +100,20 @@ def _train(
 
 
 @contextmanager
-def _bar(epochs: int) -> Iterator[Callable[[Standing], None]]:
-    """A bar on stderr that is gone when training is done; nothing where no person looks."""
+def _bar(epochs: int) -> Iterator[tuple[Callable[[str], None], Callable[[Standing], None]]]:
+    """Two ways to say how it goes: in a line, and as a bar that is there while training lasts and a person looks."""
     columns = (BarColumn(14), TextColumn("{task.description}"))
     with Progress(*columns, console=people, transient=True, disable=not people.is_terminal) as bar:
         task = bar.add_task("", total=epochs, visible=False)
 
+        def tell(message: str) -> None:
+            bar.update(task, visible=False)
+            say(message)
+
         def show(standing: Standing) -> None:
             bar.update(task, completed=standing.epoch, description=_in_words(standing), visible=True)
 
-        yield show
+        yield tell, show
 
 
 def _in_words(standing: Standing) -> str:

@@ -13,7 +13,7 @@ from rich.text import Text
 from treadle.bundle.forms import FormName
 from treadle.bundle.predictor import OnBadRow, Predictor, describe_fault
 from treadle.cli.console import print_json, results, say
-from treadle.errors import BundleError
+from treadle.errors import BundleError, TreadleError
 
 BundlePath = Annotated[Path, typer.Argument(help="A bundle, NAME.treadle.", metavar="BUNDLE")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
@@ -67,6 +67,8 @@ def predict(
     from treadle.bundle.stream import CHUNK_ROWS, predict_file
     from treadle.data.sources import read_chunks, read_table
 
+    if json_ and (out != "-" or form or raw):
+        raise TreadleError("--json prints to stdout: --out, --format and --raw would not be used; leave them or it out")
     predictor = Predictor.load(bundle)
     if json_:
         found = predictor.predict_table(read_table(data, query=query, encoding=encoding), on_bad_row)

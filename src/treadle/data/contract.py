@@ -27,6 +27,8 @@ _NO_TEXT = "is empty: there is nothing to read, and every training row had a tex
 _SHOWN = 40
 _KEPT = 200
 _LISTED = 10
+_BINARY: dict[tuple[str, ...], tuple[str, ...]] = {("0", "1"): ("false", "true"), ("false", "true"): ("0", "1")}
+"""Categories of one meaning: a CSV writes 1 where a database says true."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,10 @@ class Field(BaseModel):
 
     @cached_property
     def codes(self) -> dict[str, int]:
-        """Code of every category by its canonical text."""
-        return {text: code for code, text in enumerate(self.categories)}
+        """Code of every category by its canonical text; 0 and 1 may be written false and true, and the other way."""
+        codes = {text: code for code, text in enumerate(self.categories)}
+        others = _BINARY.get(self.categories, ())
+        return codes | {text: code for code, text in enumerate(others)}
 
     @cached_property
     def values(self) -> tuple[str | int | float | bool, ...]:
@@ -119,6 +123,17 @@ class Field(BaseModel):
         if self.categories == ("false", "true"):
             return (False, True)
         return self.categories
+
+    @property
+    def example(self) -> str | float | bool | None:
+        """The typical value as a request holds it; None where none is known."""
+        if self.typical is None or isinstance(self.typical, str):
+            return self.values[self.codes[self.typical]] if self.typical in self.codes else self.typical
+        if self.kind == "boolean":
+            return bool(self.typical)
+        if self.kind == "date":
+            return self.show(self.typical)
+        return int(self.typical) if self.integer else self.typical
 
     def describe(self) -> str:
         """What was seen, in a few words: `18 to 92, whole, typically 37`."""
@@ -206,6 +221,10 @@ class Contract(BaseModel):
             target = " (target)" if field.role == "target" else ""
             lines.append(f"{field.name:<{width}}  {field.kind:<8}  {field.describe()}{target}")
         return "\n".join(lines)
+
+    def example_row(self) -> dict[str, Any]:
+        """A row with the typical value of every feature, which can be posted as it is."""
+        return {field.name: field.example for field in self.features}
 
     def json_schema_of_row(self) -> dict[str, Any]:
         """JSON Schema (2020-12) of one row of features, as a request holds it."""
@@ -352,14 +371,5 @@ def _json_schema(field: Field) -> dict[str, Any]:
     if field.kind == "category":
         schema["examples"] = list(field.values[:_LISTED])
     elif field.typical is not None:
-        schema["examples"] = [_json_value(field)]
+        schema["examples"] = [field.example]
     return schema
-
-
-def _json_value(field: Field) -> str | float | bool:
-    if field.kind == "boolean":
-        return bool(field.typical)
-    if field.kind == "date" or isinstance(field.typical, str):
-        return field.show(field.typical)
-    assert field.typical is not None
-    return int(field.typical) if field.integer else field.typical

@@ -18,11 +18,19 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+]*://")
+_PASSWORD = re.compile(r"(?<=://)(?P<user>[^:/@?]*:)[^@]*(?=@)|(?<=[?&;])(?P<key>(?i:password|passwd|pwd)=)[^&;]*")
 _NOT_DATABASES = {"http", "https", "ftp", "s3", "gs", "az", "abfs", "file", "hdfs"}
 
 
 def is_address(source: str) -> bool:
     return _ADDRESS.match(source) is not None
+
+
+def without_password(source: str) -> str:
+    """A source as it may be shown and stored: the password of a database address as ***."""
+    if not is_address(source):
+        return source
+    return _PASSWORD.sub(lambda found: f"{found['user'] or found['key']}***", source)
 
 
 def read_database(address: str, query: str | None, chunk_rows: int) -> Iterator[Table]:
@@ -58,6 +66,9 @@ def read_database(address: str, query: str | None, chunk_rows: int) -> Iterator[
         raise DataError(f"{shown}: its driver is not installed: pip install {error.name}") from None
     try:
         with engine.connect() as connection:
+            if url.get_backend_name() == "sqlite":
+                # It commits a DROP TABLE at once, whatever becomes of the transaction.
+                connection.exec_driver_sql("PRAGMA query_only = ON")
             if query is None:
                 raise DataError(f"{shown}: set data.query: which rows to select; {_tables(connection)}")
             yield from _read(connection, query, shown, chunk_rows)

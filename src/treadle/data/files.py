@@ -134,7 +134,9 @@ def as_text(stream: BinaryIO, name: str, encoding: str) -> TextIO:
             raise DataError(f"{name}: not a table of text but {what}")
     wide = codec.name.startswith(("utf-16", "utf-32")) or first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if b"\0" in first and not wide:
-        raise DataError(f"{name}: not a table of text; if it is UTF-16, set data.encoding: utf-16-le or utf-16-be")
+        raise DataError(
+            f"{name}: not a table of text; if it is UTF-16, set data.encoding (--encoding): utf-16-le or utf-16-be"
+        )
     return io.TextIOWrapper(guarded, "utf-8-sig" if codec.name == "utf-8" else encoding, newline="")
 
 
@@ -165,9 +167,9 @@ def explain_undecodable(stream: BinaryIO, name: str, encoding: str) -> DataError
 
 def _likely(block: bytes, start: int, first: bytes) -> str:
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "it begins like UTF-16: set data.encoding: utf-16"
+        return "it begins like UTF-16: set data.encoding (--encoding): utf-16"
     try:
         read = block[max(start - 20, 0) : start + 20].decode("cp1252")
     except UnicodeDecodeError:
-        return "set data.encoding to the encoding it was written in"
-    return f"if {read.strip()!r} looks right, set data.encoding: cp1252"
+        return "set data.encoding (--encoding) to the encoding it was written in"
+    return f"if {read.strip()!r} looks right, set data.encoding (--encoding): cp1252"

@@ -129,7 +129,9 @@ def infer_kind(name: str, cells: Column, missing: Missing) -> Kind | None:
         values, bad = reading.read_column("number", cells, missing)
         present = values[~np.isnan(values)]
         if not bad and len(present):
-            return "boolean" if ((present == 0) | (present == 1)).all() else "number"
+            # 01 and +1 are numbers, but no way to write a boolean.
+            binary = bool(((present == 0) | (present == 1)).all())
+            return "boolean" if binary and not reading.read_column("boolean", cells, missing)[1] else "number"
     return _infer_from_texts(name, cells, missing)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from treadle.data.catalogue import datasets, find
-from treadle.data.databases import is_address, read_database
+from treadle.data.databases import is_address, read_database, without_password
 from treadle.data.delimited import read_delimited
 from treadle.data.files import find_files, open_bytes
 from treadle.data.frames import from_frame, from_rows, read_parquet
@@ -39,10 +39,11 @@ def read_chunks(
 
     Raises:
         DataError: the source is missing, empty, unreadable, or no table; says where and what to do.
-        RecipeError: a query for a source that is no database.
+        RecipeError: a query for a source that is no database, or an encoding for one that is no text.
         MissingExtraError: a format whose library is not installed.
     """
     if is_address(source):
+        _require_no_encoding(encoding, without_password(source))
         yield from read_database(source, query, chunk_rows)
         return
     if query is not None:
@@ -71,7 +72,7 @@ def read_table(source: str, *, query: str | None = None, encoding: str = "utf-8"
     chunks = list(read_chunks(source, query=query, encoding=encoding))
     names = dict.fromkeys(name for chunk in chunks for name in chunk.columns)
     table = Table.concatenate([_with_columns(chunk, list(names)) for chunk in chunks])
-    return Table(table.columns, np.arange(1, len(table) + 1), source)
+    return Table(table.columns, np.arange(1, len(table) + 1), without_password(source))
 
 
 def _with_columns(table: Table, names: list[str]) -> Table:
@@ -89,6 +90,11 @@ def _read_stdin(encoding: str, chunk_rows: int) -> Iterator[Table]:
     yield from tables
 
 
+def _require_no_encoding(encoding: str, source: str) -> None:
+    if encoding != "utf-8":
+        raise RecipeError(f"data.encoding would not be used: {source} is no text file")
+
+
 def _read_file(path: Path, encoding: str, chunk_rows: int, label: str | None) -> Iterator[Table]:
     if label is not None:
         with open_bytes(path) as stream:
@@ -97,6 +103,7 @@ def _read_file(path: Path, encoding: str, chunk_rows: int, label: str | None) ->
     compressed = path.suffix in {".gz", ".xz"}
     suffix = (path.with_suffix("") if compressed else path).suffix.lower()
     if suffix in _PARQUET and not compressed:
+        _require_no_encoding(encoding, str(path))
         yield from read_parquet(path, chunk_rows)
     elif suffix in _JSON_LINES:
         with open_bytes(path) as stream:

@@ -71,7 +71,7 @@ def judge(standing: Standing) -> tuple[Outcome, str]:
     )
     for simple in SIMPLE:
         if simple != rival and simple in standing.comparisons and not _better(standing, standing.comparisons[simple]):
-            sentence += f"; {OPPONENTS[simple]} does as well and is simpler"
+            sentence += f"; nor can it tell the network from {OPPONENTS[simple]}, which is simpler"
     return "no_difference", sentence
 
 

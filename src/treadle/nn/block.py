@@ -46,8 +46,7 @@ class Block(eqx.Module):
         y = self.linear(x)
         if self.normalization is not None:
             y = self.normalization(y)
-        y = ACTIVATIONS[self.activation].function(y)
-        return x + y if self.residual else y
+        return self._add(x, ACTIVATIONS[self.activation].function(y))
 
     def learn(
         self, x: Float[Array, "rows *inputs"], present: Float[Array, " rows"], key: PRNGKeyArray
@@ -61,7 +60,15 @@ class Block(eqx.Module):
             y = normalization(y)
         y = self.dropout(ACTIVATIONS[self.activation].function(y), key)
         moved = eqx.tree_at(lambda block: block.normalization, self, normalization, is_leaf=lambda part: part is None)
-        return (x + y if self.residual else y), moved
+        return self._add(x, y), moved
+
+    def _add(self, x: Float[Array, "rows *inputs"], y: Float[Array, "rows *outputs"]) -> Float[Array, "rows *outputs"]:
+        if not self.residual:
+            return y
+        return y + (x[:, None, :] if self._makes_members() else x)
+
+    def _makes_members(self) -> bool:
+        return isinstance(self.linear, EnsembleLinear) and self.linear.first
 
     def write(self, graph: Graph, x: str, name: str) -> str:
         """Add this block, applied to the value `x`, to `graph`."""
@@ -69,4 +76,8 @@ class Block(eqx.Module):
         if self.normalization is not None:
             y = self.normalization.write(graph, y, f"{name}.normalization")
         y = ACTIVATIONS[self.activation].write(graph, y)
-        return graph.add("Add", [x, y]) if self.residual else y
+        if not self.residual:
+            return y
+        if self._makes_members():
+            x = graph.add("Unsqueeze", [x, graph.constant(np.array([1]), "member_axis")])
+        return graph.add("Add", [y, x])

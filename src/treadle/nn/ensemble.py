@@ -21,6 +21,8 @@ class EnsembleLinear(eqx.Module):
     input_scale: Float[Array, "members inputs"]
     output_scale: Float[Array, "members outputs"]
     bias: Float[Array, "members outputs"]
+    first: bool = eqx.field(static=True)
+    """Whether the inputs have no axis for members yet, because all share them."""
 
     def __init__(
         self, members: int, inputs: int, outputs: int, rng: np.random.Generator, gain: float = 1.0, *, first: bool
@@ -31,12 +33,25 @@ class EnsembleLinear(eqx.Module):
         self.input_scale = signs if first else full((members, inputs), 1.0)
         self.output_scale = full((members, outputs), 1.0)
         self.bias = full((members, outputs), 0.0)
+        self.first = first
 
-    def __call__(self, x: Float[Array, "rows members inputs"]) -> Float[Array, "rows members outputs"]:
+    def __call__(self, x: Float[Array, "rows *members inputs"]) -> Float[Array, "rows members outputs"]:
+        if self.first:
+            y = x @ self._side_by_side() + self.bias.ravel()
+            return y.reshape(len(x), *self.bias.shape)
         return ((x * self.input_scale) @ self.weight) * self.output_scale + self.bias
+
+    def _side_by_side(self) -> Float[Array, "inputs outputs_of_all"]:
+        """The members' matrices in one, so that shared inputs are neither repeated nor scaled for every member."""
+        members = self.input_scale.T[:, :, None] * self.weight[:, None, :] * self.output_scale
+        return members.reshape(len(self.weight), -1)
 
     def write(self, graph: Graph, x: str, name: str) -> str:
         """Add this layer, applied to the value `x`, to `graph`."""
+        if self.first:
+            product = graph.add("MatMul", [x, graph.constant(np.asarray(self._side_by_side()), f"{name}.weights")])
+            y = graph.add("Add", [product, graph.constant(np.asarray(self.bias).ravel(), f"{name}.biases")])
+            return graph.add("Reshape", [y, graph.constant(np.array([-1, *self.bias.shape]), f"{name}.shape")])
         scaled = graph.add("Mul", [x, graph.constant(np.asarray(self.input_scale), f"{name}.input_scale")])
         product = graph.add("MatMul", [scaled, graph.constant(np.asarray(self.weight), f"{name}.weight")])
         scaled = graph.add("Mul", [product, graph.constant(np.asarray(self.output_scale), f"{name}.output_scale")])

@@ -96,8 +96,7 @@ class TableNetwork(eqx.Module):
             columns.append(self.numbers(inputs["numbers"]) if self.numbers else inputs["numbers"])
         if self.categories:
             columns.append(self.categories(inputs["codes"]))
-        x = jnp.concatenate(columns, axis=1)
-        return x[:, None, :] if self.members > 1 else x
+        return jnp.concatenate(columns, axis=1)
 
     def write(self, graph: Graph) -> str:
         """Write this network into `graph`; returns the name of its raw outputs, shaped as those of a call."""
@@ -112,8 +111,6 @@ class TableNetwork(eqx.Module):
             x = graph.input("codes", np.int32, ["rows", self.category_columns])
             columns.append(self.categories.write(graph, x, "categories"))
         x = graph.add("Concat", columns, {"axis": 1}) if len(columns) > 1 else columns[0]
-        if self.members > 1:
-            x = graph.add("Unsqueeze", [x, graph.constant(np.array([1]), "member_axis")])
         for index, block in enumerate(self.blocks):
             x = block.write(graph, x, f"blocks.{index}")
         return self.output.write(graph, x, "output")

@@ -27,11 +27,6 @@ async def send_bytes(
     await send({"type": "http.response.body", "body": body})
 
 
-async def send_json(send: Send, document: object, status: int = 200) -> None:
-    """Send a JSON document."""
-    await send_bytes(send, json.dumps(document, allow_nan=False).encode(), status=status)
-
-
 async def send_refusal(refusal: RequestError, scope: Scope, receive: Receive, send: Send) -> None:
     """Send a refusal: Treadle's own shape, or under /v2 the protocol's `{"error": message}`."""
     v2 = scope["path"] == "/v2" or scope["path"].startswith("/v2/")

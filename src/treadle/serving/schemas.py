@@ -33,19 +33,7 @@ def describe(model: Model) -> dict[str, Any]:
 def row_schema(predictor: Predictor) -> dict[str, Any]:
     """JSON Schema (2020-12) of a row, with one that can be posted as it is."""
     schema = predictor.contract.json_schema_of_row()
-    return schema | {"title": f"Row of {predictor.name}", "examples": [example_row(predictor)]}
-
-
-def example_row(predictor: Predictor) -> dict[str, Any]:
-    """A row with the typical value of every feature, which can be posted as it is."""
-    properties = predictor.contract.json_schema_of_row()["properties"]
-    row: dict[str, Any] = {}
-    for field in predictor.contract.features:
-        if field.kind == "category" and isinstance(field.typical, str) and field.typical in field.codes:
-            row[field.name] = field.values[field.codes[field.typical]]
-        else:
-            row[field.name] = next(iter(properties[field.name].get("examples", [])), None)
-    return row
+    return schema | {"title": f"Row of {predictor.name}", "examples": [predictor.contract.example_row()]}
 
 
 def request_schema(row: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from treadle.errors import ServingError
 from treadle.serving.app import create_app
 from treadle.serving.http import http_protocol
 from treadle.serving.reports import Readiness
-from treadle.serving.schemas import example_row
 from treadle.serving.settings import Settings
 
 _BACKLOG = 2048
@@ -69,7 +68,7 @@ def load_predictors(paths: Sequence[str | Path]) -> dict[str, Predictor]:
                 f"{homes[predictor.name]} and {path} both hold a model named {predictor.name!r}; serve one of them, or "
                 "train one under another name"
             )
-        predictor.predict([example_row(predictor)], "report")
+        predictor.predict([predictor.contract.example_row()], "report")
         homes[predictor.name], predictors[predictor.name] = path, predictor
     return predictors
 

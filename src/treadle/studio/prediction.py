@@ -149,8 +149,7 @@ def _bar(share: float) -> float:
 
 def _show_value(predictor: Predictor, given: Answer) -> None:
     target = predictor.contract.target
-    unit = getattr(predictor.answers, "unit", None)
-    _figure(f"{target.name} ({unit})" if unit else target.name, number(float(given.columns["value"])))
+    _figure(target.name, number(float(given.columns["value"])))
     error = (predictor.bundle.evaluation or {}).get("metrics", {}).get("mae")
     if isinstance(error, int | float):
         st.caption(f"On test rows the answer was {plain(number(float(f'{error:.3g}')))} off on average.")

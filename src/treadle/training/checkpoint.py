@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -82,7 +83,8 @@ def fingerprint(task: Task, network: Network, train: Examples, validation: Examp
         digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).data)
 
-    digest.update(f"{recipe.model_dump_json()}\n{task!r}\n".encode())
+    # What a network does between its arrays (dropout, residuals) stands in its structure alone.
+    digest.update(f"{recipe.model_dump_json()}\n{task!r}\n{jax.tree.structure(network)}\n".encode())
     for name, array in sorted(to_arrays(network).items()):
         add(name, array)
     for examples in (train, validation):
