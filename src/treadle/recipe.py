@@ -250,6 +250,9 @@ class Recipe(Section):
         reads, needs = bool(self.data.texts), "a column of text in data.kinds: {COLUMN: text}"
         for section, within in ((self.features, "features."), (self.model, "model.")):
             unused(section, ("text",), used=reads, needs=needs, within=within)
+        known = self.features.text.tokens == "words" and not self.features.text.hashing
+        needs = "features.text.tokens: words, without hashing"
+        unused(self.model.text, ("vectors",), used=known, needs=needs, within="model.text.")
         loss = self.training.loss
         if loss and self.task and (loss == "cross_entropy") != (self.task == "classification"):
             fitting = "cross_entropy" if self.task == "classification" else "mse, mae or huber"

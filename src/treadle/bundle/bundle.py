@@ -177,9 +177,10 @@ def to_json(document: object, what: str) -> bytes:
 def _without_passwords(recipe: dict[str, Any]) -> dict[str, Any]:
     """The recipe as it may be passed on: a database address keeps no password."""
     data = recipe.get("data")
-    if not isinstance(data, dict) or not isinstance(data.get("source"), str):
+    if not isinstance(data, dict):
         return recipe
-    return {**recipe, "data": {**data, "source": without_password(data["source"])}}
+    bare = {key: without_password(data[key]) for key in ("source", "test") if isinstance(data.get(key), str)}
+    return {**recipe, "data": data | bare}
 
 
 def _read_json(content: bytes, member: str, where: str) -> dict[str, Any]:
