@@ -95,7 +95,11 @@ def test_a_long_text_is_named_by_its_beginning() -> None:
 
 def test_the_schema_of_a_row_asks_for_text() -> None:
     schema = CONTRACT.json_schema_of_row()["properties"]
-    assert schema["text"] == {"type": ["string"], "description": "text: free text of 3 to 20 characters"}
+    assert schema["text"] == {
+        "type": ["string"],
+        "description": "text: free text of 3 to 20 characters",
+        "examples": ["Some words to read."],
+    }
     assert schema["note"]["type"] == ["string", "null"]
 
 

@@ -185,9 +185,9 @@ class Predictor:
         if "tokens" in inputs and rows > 1:
             return self._run_by_length(inputs)
         if rows <= BLOCK:
-            return self._run_block(inputs)
+            return self.run_block(inputs)
         blocks = [slice(start, start + BLOCK) for start in range(0, rows, BLOCK)]
-        return np.concatenate([self._run_block({name: array[b] for name, array in inputs.items()}) for b in blocks])
+        return np.concatenate([self.run_block({name: array[b] for name, array in inputs.items()}) for b in blocks])
 
     def _run_by_length(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         """Rows of about one length at a time, so that hardly a padded step is computed."""
@@ -201,11 +201,12 @@ class Predictor:
             rows = order[start:end]
             block = {name: array[rows] for name, array in inputs.items()}
             block["tokens"] = np.ascontiguousarray(block["tokens"][:, :longest])
-            outputs[rows] = self._run_block(block)
+            outputs[rows] = self.run_block(block)
             end = start
         return outputs
 
-    def _run_block(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+    def run_block(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """Raw outputs as `run` gives them, of all rows at once."""
         try:
             outputs: NDArray[np.float32] = self._session.run(("outputs",), inputs)[0]
         except _network_errors() as error:

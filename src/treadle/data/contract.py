@@ -27,6 +27,8 @@ _NO_TEXT = "is empty: there is nothing to read, and every training row had a tex
 _SHOWN = 40
 _KEPT = 200
 _LISTED = 10
+EXAMPLE = "Some words to read."
+"""Stands where a text is asked for: one of the training texts might not be for everyone."""
 _BINARY: dict[tuple[str, ...], tuple[str, ...]] = {("0", "1"): ("false", "true"), ("false", "true"): ("0", "1")}
 """Categories of one meaning: a CSV writes 1 where a database says true."""
 
@@ -370,6 +372,8 @@ def _json_schema(field: Field) -> dict[str, Any]:
     schema["description"] = f"{field.kind}: {field.describe()}"
     if field.kind == "category":
         schema["examples"] = list(field.values[:_LISTED])
+    elif field.kind == "text":
+        schema["examples"] = [EXAMPLE]
     elif field.typical is not None:
         schema["examples"] = [field.example]
     return schema

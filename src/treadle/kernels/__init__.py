@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int
 from treadle.kernels import fused, library, scan
 from treadle.kernels.contract import Cell, State, Weights
 from treadle.kernels.embedding import lookup
+from treadle.kernels.sharding import vary_alike
 
 __all__ = ["Cell", "State", "Weights", "engine", "lookup", "unroll"]
 
@@ -44,7 +45,7 @@ def unroll(
     lengths = jnp.clip(lengths, 0, len(xs)).astype(jnp.int32)
     mask = None if mask is None else jax.lax.stop_gradient(mask)
     run = fused.unroll if cell.kind in fused.KNOWN and library.serves(xs.dtype) else scan.unroll
-    return run(cell, reverse, weights, xs, lengths, initial, mask)
+    return run(cell, reverse, *vary_alike((weights, xs, lengths, initial, mask)))
 
 
 def engine() -> str:

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from treadle.kernels import library
 from treadle.kernels.scan import no_gradient
+from treadle.kernels.sharding import shape, vary_alike
 
 
 def lookup(table: Float[Array, "words width"], codes: Int[Array, "*shape"]) -> Float[Array, "*shape width"]:
@@ -19,7 +20,7 @@ def lookup(table: Float[Array, "words width"], codes: Int[Array, "*shape"]) -> F
     """
     codes = codes.astype(jnp.int32)
     if library.serves(table.dtype):
-        return _fused(table, codes)
+        return _fused(*vary_alike((table, codes)))
     known = (codes >= 0) & (codes < len(table))
     rows: Array = jnp.where(known[..., None], table[jnp.where(known, codes, 0)], 0)
     return rows
@@ -27,7 +28,7 @@ def lookup(table: Float[Array, "words width"], codes: Int[Array, "*shape"]) -> F
 
 @jax.custom_vjp
 def _fused(table: Float[Array, "words width"], codes: Int[Array, "*shape"]) -> Float[Array, "*shape width"]:
-    result = jax.ShapeDtypeStruct((*codes.shape, table.shape[1]), jnp.float32)
+    result = shape((*codes.shape, table.shape[1]), table)
     rows: Array = jax.ffi.ffi_call(library.LOOKUP, result, vmap_method="sequential")(table, codes)
     return rows
 
@@ -38,7 +39,7 @@ def _forward(table: Float[Array, "words width"], codes: Int[Array, "*shape"]) ->
 
 def _backward(kept: tuple[Any, ...], d_rows: Float[Array, "*shape width"]) -> tuple[Any, ...]:
     table, codes = kept
-    result = jax.ShapeDtypeStruct(table.shape, jnp.float32)
+    result = shape(table.shape, table)
     d_table = jax.ffi.ffi_call(library.LOOKUP_GRADIENT, result, vmap_method="sequential")(codes, d_rows)
     return d_table, no_gradient(codes)
 

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, Int
 from treadle.kernels.contract import Cell, State, Weights
 from treadle.kernels.library import BACKWARD, FORWARD
 from treadle.kernels.scan import no_gradient
+from treadle.kernels.sharding import shape
 
 WIDEST = 16
 """Numbers in the widest vector; what the kernel keeps is padded to whole ones."""
@@ -74,7 +75,7 @@ def _backward(cell: type[Cell], reverse: bool, kept: Kept, gradients: tuple[Any,
     hidden, memory = _two(initial)
     results = (_array(None) if d_xs_wanted is None else xs, *weights, hidden, memory)
     d_xs, d_input, d_recurrent, d_bias, d_vectors, d_hidden, d_memory = jax.ffi.ffi_call(
-        BACKWARD, [_shape(*result.shape) for result in results], vmap_method="sequential"
+        BACKWARD, [shape(result.shape, xs) for result in results], vmap_method="sequential"
     )(
         *(xs, lengths, *weights, hidden, memory, _array(mask)),
         *(outputs, gates, cells, d_outputs, *_two(tuple(_dense(part) for part in d_final))),
@@ -109,11 +110,11 @@ def _call_forward(
     outputs, hidden, memory, gates, cells = jax.ffi.ffi_call(
         FORWARD,
         [
-            _shape(time, batch, units),
-            _shape(*hidden.shape),
-            _shape(*memory.shape),
-            _shape(time, batch, known.slots * padded) if keep and known.slots else _shape(0),
-            _shape(time, batch, padded) if keep and known.memory else _shape(0),
+            shape((time, batch, units), xs),
+            shape(hidden.shape, xs),
+            shape(memory.shape, xs),
+            shape((time, batch, known.slots * padded) if keep and known.slots else (0,), xs),
+            shape((time, batch, padded) if keep and known.memory else (0,), xs),
         ],
         vmap_method="sequential",
     )(
@@ -135,7 +136,3 @@ def _dense(gradient: Any) -> Array:
 
 def _array(mask: Array | None) -> Array:
     return jnp.zeros((0,), jnp.float32) if mask is None else mask
-
-
-def _shape(*dimensions: int) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(dimensions, jnp.float32)

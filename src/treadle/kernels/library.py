@@ -25,6 +25,7 @@ class Engine(NamedTuple):
     fused: bool
     sentence: str
     """For people: what runs, and where that is the slower one, why."""
+    library: ctypes.CDLL | None = None
 
 
 @cache
@@ -47,14 +48,26 @@ def load() -> Engine:
         return Engine(False, f"plain JAX scans, slower than the fused kernels: {error}")
     for target in (FORWARD, BACKWARD, LOOKUP, LOOKUP_GRADIENT):
         jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(getattr(library, target)), platform="cpu")
-    choose = library.treadle_choose_engine
-    choose.restype = ctypes.c_char_p
-    return Engine(True, f"fused C++ kernels with {INSTRUCTION_SETS[choose(wanted.encode()).decode()]}")
+    return Engine(True, f"fused C++ kernels with {INSTRUCTION_SETS[_choose(library, wanted)]}", library)
+
+
+def choose(instruction_set: str) -> str:
+    """Use the widest instruction set that this processor has, up to the one named; returns its name."""
+    library = load().library
+    if library is None:
+        raise ValueError(f"no fused kernels to choose from: {load().sentence}")
+    return _choose(library, instruction_set)
 
 
 def serves(dtype: jnp.dtype) -> bool:
     """Whether the fused kernels are there for arrays of a type, on the device that JAX computes on."""
     return dtype == jnp.float32 and jax.default_backend() == "cpu" and load().fused
+
+
+def _choose(library: ctypes.CDLL, instruction_set: str) -> str:
+    choose = library.treadle_choose_engine
+    choose.restype = ctypes.c_char_p
+    return bytes(choose(instruction_set.encode())).decode()
 
 
 def _find() -> Path:
