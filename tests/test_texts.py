@@ -19,8 +19,8 @@ from treadle.inspection.contributions import contributions
 from treadle.preparation import prepare
 from treadle.recipe import parse_recipe
 
-GOOD = ["good", "lovely", "fine", "not bad"]
-BAD = ["bad", "dull", "not good", "boring"]
+GOOD = ["good", "lovely", "fine", "superb"]
+BAD = ["bad", "dull", "awful", "boring"]
 FILLER = ["the", "film", "was", "and", "its", "plot", "a", "story"]
 
 
@@ -133,9 +133,8 @@ def test_a_text_of_unknown_words_is_answered_with_a_notice(predictor: Predictor)
     assert predictor.predict(rows[:1]).notices == ()
     [notice] = predictor.predict(rows[2]).notices
     assert notice == "the text of 1 row holds nothing that training saw, row 1: the answer does not rest on it"
-    [notice] = predictor.predict(rows).notices
-    assert notice.startswith("the text of 2 rows hold") is False
-    assert "2 rows" in notice or "3 rows" in notice
+    [notice] = predictor.predict([rows[0], rows[2], rows[3]]).notices
+    assert notice == "the texts of 2 rows hold nothing that training saw, such as row 2: the answer does not rest on it"
 
 
 def test_a_row_is_answered_alike_alone_and_among_others(predictor: Predictor) -> None:

@@ -65,6 +65,7 @@ def words(text: str, **settings: object) -> list[str]:
         ("你好 ok", ["你", "好", "ok"]),
         ("great😀😀!", ["great", "😀", "😀", "!"]),
         ("a\u200bb \u200fc \ufeffd", ["ab", "c", "d"]),
+        ("a\x00b\x1b[c\x85d", ["a", "b", "[", "c", "d"]),
         (" \n\t ", []),
         ("", []),
     ],

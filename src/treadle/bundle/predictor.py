@@ -297,9 +297,9 @@ def _with_unknown(checked: Checked, tokens: NDArray[np.int32], numbers: NDArray[
     unread = np.flatnonzero((tokens <= UNKNOWN).all(axis=1))
     if not len(unread):
         return checked
-    rows = "1 row holds" if len(unread) == 1 else f"{len(unread):,} rows hold"
-    first = f"row {numbers[unread[0]]}" if len(unread) == 1 else f"such as row {numbers[unread[0]]}"
-    notice = f"the text of {rows} nothing that training saw, {first}: the answer does not rest on it"
+    texts = "the text of 1 row holds" if len(unread) == 1 else f"the texts of {len(unread):,} rows hold"
+    first = f"{'' if len(unread) == 1 else 'such as '}row {numbers[unread[0]]}"
+    notice = f"{texts} nothing that training saw, {first}: the answer does not rest on it"
     return dataclasses.replace(checked, notices=(*checked.notices, notice))
 
 

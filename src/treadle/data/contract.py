@@ -128,7 +128,9 @@ class Field(BaseModel):
 
     @property
     def example(self) -> str | float | bool | None:
-        """The typical value as a request holds it; None where none is known."""
+        """The typical value as a request holds it; None where none is known. No text is typical: any will do."""
+        if self.kind == "text":
+            return EXAMPLE
         if self.typical is None or isinstance(self.typical, str):
             return self.values[self.codes[self.typical]] if self.typical in self.codes else self.typical
         if self.kind == "boolean":
@@ -372,8 +374,6 @@ def _json_schema(field: Field) -> dict[str, Any]:
     schema["description"] = f"{field.kind}: {field.describe()}"
     if field.kind == "category":
         schema["examples"] = list(field.values[:_LISTED])
-    elif field.kind == "text":
-        schema["examples"] = [EXAMPLE]
-    elif field.typical is not None:
+    elif field.example is not None:
         schema["examples"] = [field.example]
     return schema

@@ -20,7 +20,8 @@ _MARKS = (
 )
 _SIGNS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Chinese characters, which are written without blanks between words."""
-_LETTERS = rf"[^\s'{_MARKS}{_SIGNS}]+"
+_CONTROLS = "\\x00-\\x1f\x7f-\x9f"
+_LETTERS = rf"[^\s'{_CONTROLS}{_MARKS}{_SIGNS}]+"
 # Named by what they are not, letters take their combining marks along, in every script.
 WORD = f"{_LETTERS}(?:'{_LETTERS})*|[{_SIGNS}]"
 """A run of letters and digits, with apostrophes inside, or a Chinese character."""

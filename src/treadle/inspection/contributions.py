@@ -79,7 +79,7 @@ def contributions(
     masks = _all_coalitions(len(names)) if exact else _growing_coalitions(ranks)
     # Texts stay objects: an array of texts is as wide as the longest.
     kinds = {name: object if isinstance(value, str) else None for name, value in typical.items()}
-    columns = {name: np.full(masks[..., 0].size, value, kinds[name]) for name, value in typical.items()}
+    columns = {name: np.full(math.prod(masks.shape[:-1]), value, kinds[name]) for name, value in typical.items()}
     for name, mask in zip(names, np.moveaxis(masks, -1, 0), strict=True):
         columns[name][mask.ravel()] = given[name]
     outputs = predictor.outputs(columns)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -26,13 +25,17 @@ def vary_alike(arrays: T) -> T:
     return jax.tree.map(vary, arrays)
 
 
-def shape(dimensions: Sequence[int], like: Array) -> jax.ShapeDtypeStruct:
+def shape(dimensions: tuple[int, ...], like: Array) -> jax.ShapeDtypeStruct:
     """A float32 result of a foreign function, varying as one of its arguments does."""
-    # Only within shard_map: JAX before 0.6 does not know the word.
-    told = {"vma": axes} if (axes := _axes(like)) else {}
-    return jax.ShapeDtypeStruct(tuple(dimensions), jnp.float32, **told)
+    if not _axes(like):
+        return jax.ShapeDtypeStruct(dimensions, jnp.float32)
+    made: jax.ShapeDtypeStruct = jax.eval_shape(lambda array: jnp.broadcast_to(jnp.sum(array), dimensions), like)
+    return made
 
 
 def _axes(array: Array) -> frozenset[str]:
-    axes: frozenset[str] = getattr(jax.typeof(array), "vma", frozenset())
+    kind = jax.typeof(array)
+    # JAX before 0.10 called it vma, and before 0.6 had no word for it.
+    told: Any = getattr(kind, "manual_axis_type", None) or getattr(kind, "vma", frozenset())
+    axes: frozenset[str] = getattr(told, "varying", told)
     return axes
