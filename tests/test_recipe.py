@@ -189,7 +189,7 @@ def test_the_same_options_are_taken_where_they_are_used(sections: dict[str, Any]
         ),
         (
             {"data": {"source": "s", "target": "t", "kinds": {"age": "numeric"}}},
-            "data.kinds.age: should be 'number', 'category', 'boolean' or 'date', not \"numeric\"",
+            "data.kinds.age: should be 'number', 'category', 'boolean', 'date' or 'text', not \"numeric\"",
         ),
         (
             {"data": {"source": "s", "target": "t", "split": {"validation": 0.5, "test": 0.5}}},
@@ -258,7 +258,9 @@ def test_built_in_recipes_explain_every_key(name: str):
 
 
 def test_the_built_in_recipes_have_their_names():
-    assert built_in_recipes() == ["churn", "housing", "phishing", "phishing_small", "salary"]
+    tables = ["churn", "housing", "phishing", "phishing_small", "salary"]
+    texts = ["sentence_polarity"]
+    assert built_in_recipes() == sorted(tables + texts)
 
 
 def test_recipes_in_the_documentation_are_read():

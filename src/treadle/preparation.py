@@ -68,14 +68,20 @@ def prepare(recipe: Recipe, data: object, on_bad_row: OnBadRow) -> Prepared:
         RecipeError: an option does not fit the task that the target decides.
     """
     table = _read(recipe, data)
+    own_test = None if recipe.data.test is None else read_table(recipe.data.test, encoding=recipe.data.encoding)
     task = recipe.task or infer_task(table, recipe.data)
     recipe = _decided(recipe, task)
-    parts = split(table, recipe.data, task)
+    parts = split(table, recipe.data, task, own_test)
+    test_table = table.take(parts.test) if own_test is None else own_test.take(parts.test - len(table))
     contract, learnt = learn(table.take(parts.train), recipe.data, task)
     notices = list(learnt)
     train, validation, test = (
-        _keep_good(name, contract, table.take(indices), on_bad_row, notices)
-        for name, indices in (("training", parts.train), ("validation", parts.validation), ("test", parts.test))
+        _keep_good(name, contract, rows, on_bad_row, notices)
+        for name, rows in (
+            ("training", table.take(parts.train)),
+            ("validation", table.take(parts.validation)),
+            ("test", test_table),
+        )
     )
     _refuse_unused(recipe, contract)
     features = Features.fit(contract, train.columns, recipe.features)

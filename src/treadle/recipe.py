@@ -12,49 +12,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from treadle.errors import RecipeError, did_you_mean
 from treadle.faults import faults
+from treadle.section import Positive, Section, Share, unused
+from treadle.text_recipe import EncoderRecipe, TextRecipe
 
-Kind = Literal["number", "category", "boolean", "date"]
-Share = Annotated[float, Field(gt=0.0, lt=1.0)]
-Positive = Annotated[int, Field(gt=0)]
+Kind = Literal["number", "category", "boolean", "date", "text"]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 """Cells of text that mean "no value", unless the recipe says otherwise."""
-
-
-class Section(BaseModel):
-    """A part of the recipe: immutable, with unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_under_its_name(cls, document: object) -> object:
-        # A section all of whose keys are commented out reads as null in YAML.
-        return {} if document is None else document
-
-
-def unused(section: Section, keys: tuple[str, ...], *, used: bool, needs: str, within: str = "") -> None:
-    """Refuse `keys` that were set although nothing would use them.
-
-    Args:
-        section: holds the keys.
-        keys: names in the section.
-        used: whether something uses them.
-        needs: the setting that would, with its whole path.
-        within: path from the section that is being validated to `section`, ended by a point.
-
-    Raises:
-        PydanticCustomError: `unused`; its context names the keys and what they need.
-    """
-    stray = [within + key for key in keys if key in section.model_fields_set]
-    if stray and not used:
-        message = "{first} would not be used: it needs {needs}"
-        raise PydanticCustomError("unused", message, {"keys": stray, "first": stray[0], "needs": needs})
 
 
 def _text_keys(weights: object) -> object:
@@ -71,9 +39,11 @@ class SplitRecipe(Section):
     """Share of all rows for early stopping, thresholds and search."""
     test: Share = 0.2
     """Share of all rows that training never sees."""
-    group: str | None = "distinct"
+    group: str | tuple[str, ...] | None = "distinct"
     """`distinct` keeps rows that are equal in every feature on one side; a column's name keeps its values on one
-    side; null splits row by row."""
+    side; a list keeps together what shares any of them; null splits row by row."""
+    group_by: Literal["value", "host"] = "value"
+    """What of a group's column keeps rows together: its whole value, or the host of the web address in it."""
     stratify: bool = True
     """Keep the share of every class the same in the three sets (classification only)."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -83,7 +53,14 @@ class SplitRecipe(Section):
     def _leave_rows_to_train_on(self) -> Self:
         if self.validation + self.test >= 0.95:
             raise ValueError("validation + test must leave at least 5 % of the rows for training")
+        columns = set(self.groups) - {"distinct"}
+        unused(self, ("group_by",), used=bool(columns), needs="a column in data.split.group")
         return self
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """`distinct` and columns, each of which keeps rows together."""
+        return self.group if isinstance(self.group, tuple) else (self.group,) if self.group else ()
 
 
 class DataRecipe(Section):
@@ -93,13 +70,15 @@ class DataRecipe(Section):
     """A catalogue name, a file or glob (CSV, TSV, Parquet, JSON Lines, also .gz and .xz), or a database address."""
     query: str | None = None
     """The SELECT to run when `source` is a database address."""
+    test: str | None = None
+    """A source of test rows, where the data come with a split of their own; `source` is then parted in two."""
     target: str
     """The column to predict."""
     positive: str | int | float | bool | None = None
     """The class that precision, recall and F1 speak of (two classes; default: the rarer one)."""
     drop: tuple[str, ...] = ()
     """Columns that are no features: identifiers, and what is only known afterwards."""
-    kinds: dict[str, Kind] = {}
+    kinds: dict[str, Kind] = Field(default_factory=dict)
     """Kinds to use instead of those seen in the data."""
     missing: tuple[str, ...] = MISSING
     """Cells of text that mean "no value"."""
@@ -107,6 +86,16 @@ class DataRecipe(Section):
     """Encoding of text files."""
     split: SplitRecipe = SplitRecipe()
     """Training, validation and test rows; training gets what the other two leave."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Columns that are read as text."""
+        return tuple(name for name, kind in self.kinds.items() if kind == "text")
+
+    @model_validator(mode="after")
+    def _no_unused_options(self) -> Self:
+        unused(self.split, ("test",), used=self.test is None, needs="no data.test", within="split.")
+        return self
 
 
 class FeaturesRecipe(Section):
@@ -122,6 +111,8 @@ class FeaturesRecipe(Section):
     """Categories: a 0/1 input for each, or a learnt vector."""
     min_count: Positive = 1
     """Categories seen in fewer training rows share the bucket of the unseen ones."""
+    text: TextRecipe = TextRecipe()
+    """How texts become tokens (columns of data.kinds: text)."""
 
     @model_validator(mode="after")
     def _no_unused_options(self) -> Self:
@@ -157,6 +148,8 @@ class ModelRecipe(Section):
     """Width of a category's embedding (features.categories: embedding)."""
     members: Positive = 1
     """Networks that share nearly all weights and answer by their mean (TabM, Gorishniy et al. 2025)."""
+    text: EncoderRecipe = EncoderRecipe()
+    """The part of the network that reads a text (columns of data.kinds: text)."""
 
     @model_validator(mode="after")
     def _no_unused_options(self) -> Self:
@@ -207,7 +200,15 @@ class TrainingRecipe(Section):
 
 
 Opponent = Literal[
-    "majority", "median", "mean", "logistic_regression", "ridge", "gradient_boosting", "nearest_neighbours"
+    "majority",
+    "median",
+    "mean",
+    "logistic_regression",
+    "ridge",
+    "gradient_boosting",
+    "nearest_neighbours",
+    "nb_svm",
+    "bag_of_embeddings",
 ]
 
 
@@ -246,6 +247,12 @@ class Recipe(Section):
     def _no_unused_options(self) -> Self:
         embedded = self.features.categories == "embedding"
         unused(self.model, ("category_width",), used=embedded, needs="features.categories: embedding", within="model.")
+        reads, needs = bool(self.data.texts), "a column of text in data.kinds: {COLUMN: text}"
+        for section, within in ((self.features, "features."), (self.model, "model.")):
+            unused(section, ("text",), used=reads, needs=needs, within=within)
+        known = self.features.text.tokens == "words" and not self.features.text.hashing
+        needs = "features.text.tokens: words, without hashing"
+        unused(self.model.text, ("vectors",), used=known, needs=needs, within="model.text.")
         loss = self.training.loss
         if loss and self.task and (loss == "cross_entropy") != (self.task == "classification"):
             fitting = "cross_entropy" if self.task == "classification" else "mse, mae or huber"

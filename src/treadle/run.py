@@ -16,6 +16,7 @@ from threading import Thread
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from treadle.bundle import golden
 from treadle.bundle.answers import ClassificationAnswers, best_threshold
@@ -35,6 +36,7 @@ from treadle.evaluation.report_html import render_report
 from treadle.evaluation.terms import primary_metric
 from treadle.nn import build_table_network, to_arrays
 from treadle.nn.network import TableNetwork
+from treadle.nn.vectors import read_vectors
 from treadle.preparation import Prepared, prepare
 from treadle.recipe import Recipe, parse_recipe, read_recipe, resolve
 from treadle.tasks import Classification, Regression, class_weights
@@ -130,7 +132,9 @@ def fit(
     say("{train:,} rows to train, {validation:,} to validate, {test:,} to test".format(**prepared.rows))
     classes = len(prepared.answers.labels) if isinstance(prepared.answers, ClassificationAnswers) else 0
     primary = primary_metric(classes, recipe.training.loss)
-    names = names_for(prepared.task, primary, recipe.evaluation.opponents)
+    kinds = {field.kind for field in prepared.contract.features}
+    of_texts, of_columns = "text" in kinds, kinds != {"text"}
+    names = names_for(prepared.task, primary, recipe.evaluation.opponents, of_texts=of_texts, of_columns=of_columns)
     read = time.perf_counter()
 
     folder = Path(out) if out is not None else Path("runs") / recipe.name
@@ -143,6 +147,7 @@ def fit(
         resume=resume,
         tensorboard=folder / "tensorboard" if tensorboard else None,
         progress=progress,
+        say=say,
     )
     bundle = _settle_answers(_bundle(prepared, trained.network, task), prepared)
     learnt = time.perf_counter()
@@ -221,6 +226,7 @@ def _train(
     resume: bool,
     tensorboard: Path | None,
     progress: Callable[[Progress], None] | None,
+    say: Say,
 ) -> tuple[Trained[TableNetwork], Classification | Regression]:
     recipe = prepared.recipe
     task = build_task(prepared)
@@ -231,6 +237,8 @@ def _train(
         outputs=task.outputs,
         train_numbers=prepared.train.inputs.get("numbers"),
         rng=np.random.default_rng(recipe.training.seed),
+        vocabulary=prepared.features.vocabulary,
+        vectors=_vectors(prepared, say),
     )
     if not resume:
         checkpoint.unlink(missing_ok=True)
@@ -246,6 +254,17 @@ def _train(
         tensorboard=tensorboard,
     )
     return trained, task
+
+
+def _vectors(prepared: Prepared, say: Say) -> NDArray[np.float32] | None:
+    """Where the words' embeddings begin, shape (vocabulary, width); None where they begin at random."""
+    recipe, text = prepared.recipe.model.text, prepared.features.text
+    if recipe.vectors is None or text is None or text.vocabulary.tokens is None:
+        return None
+    vectors = read_vectors(recipe.vectors, text.vocabulary.tokens, recipe.embedding_width)
+    found = int((~np.isnan(vectors[:, 0])).sum())
+    say(f"{found:,} of {len(vectors):,} words begin at their vector in {recipe.vectors}")
+    return vectors
 
 
 def build_task(prepared: Prepared) -> Classification | Regression:

@@ -9,7 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from treadle.data import catalogue
-from treadle.data.catalogue import Dataset, datasets, fetch, find
+from treadle.data.catalogue import Dataset, File, datasets, fetch, find
 from treadle.data.sources import read_table
 from treadle.errors import DataError
 
@@ -33,13 +33,11 @@ def shelf(tmp_path, monkeypatch):
     entry = Dataset(
         name="loom",
         description="Two numbers.",
-        file="loom.csv",
-        sha256=hashlib.sha256(CSV).hexdigest(),
+        files=(File("loom.csv", hashlib.sha256(CSV).hexdigest(), f"http://127.0.0.1:{server.server_port}/loom.csv"),),
         licence="CC0",
         citation="none",
         rows=1,
         target="b",
-        address=f"http://127.0.0.1:{server.server_port}/loom.csv",
     )
     monkeypatch.setattr(catalogue, "_ALL", (entry,))
     monkeypatch.setenv("TREADLE_DATA", str(tmp_path / "data"))
@@ -54,19 +52,21 @@ def test_the_entries_are_whole():
     assert set(datasets()) >= {"bank_churn", "phishing_uci", "phishing_small", "california_housing"}
     for name, entry in datasets().items():
         assert entry.name == name
-        assert len(entry.sha256) == 64
+        assert all(len(file.sha256) == 64 for file in entry.files)
         assert entry.licence
         assert entry.rows > 0
-        assert (entry.address is None) != (entry.package is None)
+        ways = [bool(entry.package), all(file.address for file in entry.files), bool(entry.advice)]
+        assert sum(ways) == 1
+        assert entry.test is None or entry.test in datasets()
 
 
 def test_the_data_set_that_a_package_ships(monkeypatch, tmp_path):
     monkeypatch.delenv("TREADLE_DATA", raising=False)
     monkeypatch.setenv("TREADLE_CACHE", str(tmp_path))
     entry = datasets()["phishing_small"]
-    path = find("phishing_small")
-    assert fetch("phishing_small") == path
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256
+    [path] = find("phishing_small")
+    assert fetch("phishing_small") == [path]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == entry.files[0].sha256
     table = read_table("phishing_small")
     assert len(table) == entry.rows
     assert entry.target in table.columns
@@ -83,10 +83,11 @@ def test_a_data_set_is_fetched_once(shelf):
         DataError, match=r"no copy of loom is here: run `treadle datasets fetch loom`, or put it at .*data/loom"
     ):
         find("loom")
-    path = fetch("loom")
-    assert path == find("loom") == shelf / "cache" / "loom" / "loom.csv"
+    [path] = fetch("loom")
+    assert [path] == find("loom")
+    assert path == shelf / "cache" / "loom" / "loom.csv"
     (shelf / "served" / "loom.csv").unlink()
-    assert fetch("loom") == path
+    assert fetch("loom") == [path]
     assert [entry.name for entry in path.parent.iterdir()] == ["loom.csv"]
     assert read_table("loom").columns["b"].tolist() == ["2"]
 
@@ -96,11 +97,11 @@ def test_the_given_folder_comes_first(shelf):
     path = shelf / "data" / "loom" / "loom.csv"
     path.parent.mkdir(parents=True)
     path.write_bytes(CSV)
-    assert find("loom") == path
+    assert find("loom") == [path]
 
 
 def test_an_altered_copy_is_refused(shelf):
-    path = fetch("loom")
+    [path] = fetch("loom")
     path.write_bytes(CSV + b"3,4\n")
     with pytest.raises(DataError, match=r"loom.csv is not loom as catalogued .*: delete it and fetch it again"):
         find("loom")
@@ -124,7 +125,9 @@ def test_an_address_that_answers_nothing(shelf):
 def test_unknown_names_and_absent_packages(shelf, monkeypatch):
     with pytest.raises(DataError, match=r"no data set 'lom'; did you mean 'loom'\?"):
         find("lom")
-    shipped = dataclasses.replace(datasets()["loom"], address=None, package=("no_such_package", "loom.csv"))
+    shipped = dataclasses.replace(
+        datasets()["loom"], files=(File("loom.csv", "0" * 64),), package=("no_such_package", "loom.csv")
+    )
     monkeypatch.setattr(catalogue, "_ALL", (shipped,))
     with pytest.raises(DataError, match="loom comes with the package no_such_package: pip install no_such_package"):
         fetch("loom")

@@ -172,7 +172,7 @@ def test_rows_are_counted_by_their_number_in_the_source():
             {"x": [f"A{n}" for n in range(ROWS)]},
             {},
             r"column 'x' holds 120 different texts in 120 rows, an identifier or free text: leave it out by"
-            r" data.drop: \[x\], or say data.kinds: {x: category}",
+            r" data.drop: \[x\], or say data.kinds: {x: text} to read it, {x: category} to tell its values apart",
         ),
         ({"x": [f"{n},5" for n in range(ROWS)]}, {}, "numbers with a decimal comma: write them with a point"),
         (

@@ -27,10 +27,12 @@ def test_candidates_step_together_as_each_alone(make):
     def stacked(trees):
         return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *trees)
 
-    together = jax.jit(jax.vmap(step))(stacked(weights), stacked(states), stacked(batches), keys)
+    place = jnp.asarray(np.int32(0))  # no text, so no width to choose
+    mapped = jax.jit(jax.vmap(step, in_axes=(0, 0, 0, None, 0)))
+    together = mapped(stacked(weights), stacked(states), stacked(batches), place, keys)
     alone = jax.jit(step)
     for index in range(3):
-        expected = alone(weights[index], states[index], batches[index], keys[index])
+        expected = alone(weights[index], states[index], batches[index], place, keys[index])
         found = jax.tree.map(lambda leaf, index=index: leaf[index], together)
         jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, atol=1e-5), found, expected)
     assert isinstance(together[0], Weights)

@@ -28,6 +28,8 @@ FORMAT = 1
 """Version of the bundle's format, raised whenever an older Treadle could not read what a newer one writes."""
 
 MEMBERS = frozenset({"manifest.json", "weights.safetensors", "model.onnx", "golden.json", "CARD.md"})
+TOKENIZER = "tokenizer.json"
+"""Only where text is read with a vocabulary."""
 _FEATURES = "features/"
 _NETWORK = "network/"
 
@@ -112,6 +114,9 @@ class Bundle:
             "model.onnx": self.onnx,
             "weights.safetensors": safetensors.save({name: _contiguous(arrays[name]) for name in sorted(arrays)}),
         }
+        tokenizer = self.features.tokenizer
+        if tokenizer is not None:
+            members[TOKENIZER] = tokenizer.encode()
         manifest = {
             "format": FORMAT,
             "treadle": self.treadle,
@@ -144,7 +149,7 @@ class Bundle:
             task=manifest.task,
             recipe=manifest.recipe,
             contract=manifest.contract,
-            features=_restore_features(manifest.features, _under(_FEATURES, arrays), where),
+            features=_restore_features(manifest.features, _under(_FEATURES, arrays), members.get(TOKENIZER), where),
             answers=manifest.answers,
             weights=_under(_NETWORK, arrays),
             onnx=members["model.onnx"],
@@ -172,9 +177,10 @@ def to_json(document: object, what: str) -> bytes:
 def _without_passwords(recipe: dict[str, Any]) -> dict[str, Any]:
     """The recipe as it may be passed on: a database address keeps no password."""
     data = recipe.get("data")
-    if not isinstance(data, dict) or not isinstance(data.get("source"), str):
+    if not isinstance(data, dict):
         return recipe
-    return {**recipe, "data": {**data, "source": without_password(data["source"])}}
+    bare = {key: without_password(data[key]) for key in ("source", "test") if isinstance(data.get(key), str)}
+    return {**recipe, "data": data | bare}
 
 
 def _read_json(content: bytes, member: str, where: str) -> dict[str, Any]:
@@ -210,14 +216,16 @@ def _read_manifest(members: dict[str, bytes], where: str) -> Manifest:
 
 
 def _check_members(members: dict[str, bytes], manifest: Manifest, where: str) -> None:
+    known = MEMBERS | {TOKENIZER}
     for name in sorted(MEMBERS - members.keys()):
         raise BundleError(f"{where}: member {name!r} is missing")
-    for name in sorted(members.keys() - MEMBERS):
-        raise BundleError(f"{where}: unknown member {name!r}; a bundle holds only {', '.join(sorted(MEMBERS))}")
-    for name in sorted(MEMBERS - {"manifest.json"}):
+    for name in sorted(members.keys() - known):
+        raise BundleError(f"{where}: unknown member {name!r}; a bundle holds only {', '.join(sorted(known))}")
+    described = members.keys() - {"manifest.json"}
+    for name in sorted(described):
         if manifest.members.get(name) != digest_of(members[name]):
             raise BundleError(f"{where}: member {name!r} is not the one that manifest.json describes")
-    if set(manifest.members) != MEMBERS - {"manifest.json"}:
+    if set(manifest.members) != described:
         raise BundleError(f"{where}: manifest.json describes members that a bundle does not have")
 
 
@@ -228,12 +236,16 @@ def _read_arrays(content: bytes, where: str) -> dict[str, NDArray[Any]]:
         raise BundleError(f"{where}: weights.safetensors cannot be read: {error}") from None
 
 
-def _restore_features(state: dict[str, Any], arrays: dict[str, NDArray[Any]], where: str) -> Features:
+def _restore_features(
+    state: dict[str, Any], arrays: dict[str, NDArray[Any]], tokenizer: bytes | None, where: str
+) -> Features:
     try:
-        features = Features.restore(state, arrays)
+        features = Features.restore(state, arrays, None if tokenizer is None else tokenizer.decode())
         # Names and sizes are worked out at their first use: here, where a wrong state is a bundle's fault.
         _ = features.number_names, features.code_names, features.cardinalities
         return features
+    except BundleError as error:
+        raise BundleError(f"{where}: {error}") from None
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise BundleError(f"{where}: the features cannot be restored: {type(error).__name__}: {error}") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,16 @@ from treadle.data.contract import Checked, Contract, Fault
 from treadle.data.sources import from_frame, from_rows
 from treadle.data.table import Table
 from treadle.errors import BundleError, ContractError
+from treadle.features.vocabulary import UNKNOWN
 
 OnBadRow = Literal["fail", "skip", "report"]
 """A row that breaks the contract: stop with an error, leave it out, or keep it with an empty answer and the reason."""
 
 BLOCK = 4096
 """Rows given to the network at a time, so that what its layers hold stays in the processor's cache."""
+
+TOKENS = 2**15
+"""The same for texts: rows times tokens of the longest of them."""
 
 _FAULTS_SHOWN = 5
 
@@ -140,7 +145,10 @@ class Predictor:
             if on_bad_row == "fail":
                 raise ContractError(describe_faults(checked.faults, table.source))
             columns = {name: column[checked.good] for name, column in columns.items()}
-        return Readied(table, checked, self.bundle.features.transform(columns))
+        inputs = self.bundle.features.transform(columns)
+        if "tokens" in inputs:
+            checked = _with_unknown(checked, inputs["tokens"], table.numbers[checked.good])
+        return Readied(table, checked, inputs)
 
     def answer(self, readied: Readied, outputs: NDArray[np.float32], on_bad_row: OnBadRow = "fail") -> Predictions:
         """The last third of `predict_table`: the network's raw outputs to answers.
@@ -174,12 +182,31 @@ class Predictor:
         rows = len(next(iter(inputs.values())))
         if rows == 0:
             return np.empty((0, self.answers.outputs), np.float32)
+        if "tokens" in inputs and rows > 1:
+            return self._run_by_length(inputs)
         if rows <= BLOCK:
-            return self._run_block(inputs)
+            return self.run_block(inputs)
         blocks = [slice(start, start + BLOCK) for start in range(0, rows, BLOCK)]
-        return np.concatenate([self._run_block({name: array[b] for name, array in inputs.items()}) for b in blocks])
+        return np.concatenate([self.run_block({name: array[b] for name, array in inputs.items()}) for b in blocks])
 
-    def _run_block(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+    def _run_by_length(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """Rows of about one length at a time, so that hardly a padded step is computed."""
+        lengths = inputs["lengths"]
+        order = np.argsort(lengths, kind="stable")
+        outputs = np.empty((len(order), self.answers.outputs), np.float32)
+        end = len(order)
+        while end > 0:
+            longest = int(lengths[order[end - 1]])
+            start = max(0, end - max(1, TOKENS // longest))
+            rows = order[start:end]
+            block = {name: array[rows] for name, array in inputs.items()}
+            block["tokens"] = np.ascontiguousarray(block["tokens"][:, :longest])
+            outputs[rows] = self.run_block(block)
+            end = start
+        return outputs
+
+    def run_block(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """Raw outputs as `run` gives them, of all rows at once."""
         try:
             outputs: NDArray[np.float32] = self._session.run(("outputs",), inputs)[0]
         except _network_errors() as error:
@@ -236,8 +263,10 @@ def _open_session(bundle: Bundle) -> Any:
     except _network_errors() as error:
         raise BundleError(f"bundle {bundle.name!r}: ONNX Runtime cannot open its network: {error}") from None
     features = bundle.features
-    due = {"numbers": len(features.number_names), "codes": len(features.code_names)}
-    due = {name: width for name, width in due.items() if width}
+    widths = {"numbers": len(features.number_names), "codes": len(features.code_names)}
+    due: dict[str, int | str] = {name: width for name, width in widths.items() if width}
+    if features.text is not None:
+        due |= {"tokens": "time", "lengths": "rows"}
     given = {value.name: value.shape[-1] if value.shape else None for value in session.get_inputs()}
     if given != due or "outputs" not in [value.name for value in session.get_outputs()]:
         raise BundleError(f"bundle {bundle.name!r}: its network takes {given}, where its features give {due}")
@@ -261,6 +290,17 @@ def _network_errors() -> tuple[type[Exception], ...]:
 def _holds_columns(rows: Mapping[object, object]) -> bool:
     """Whether a dictionary is a frame (column -> cells) and not one row (column -> cell)."""
     return any(isinstance(cells, list | tuple | np.ndarray) for cells in rows.values())
+
+
+def _with_unknown(checked: Checked, tokens: NDArray[np.int32], numbers: NDArray[np.int64]) -> Checked:
+    """What was checked, with a notice where a text has no token that the network knows."""
+    unread = np.flatnonzero((tokens <= UNKNOWN).all(axis=1))
+    if not len(unread):
+        return checked
+    texts = "the text of 1 row holds" if len(unread) == 1 else f"the texts of {len(unread):,} rows hold"
+    first = f"{'' if len(unread) == 1 else 'such as '}row {numbers[unread[0]]}"
+    notice = f"{texts} nothing that training saw, {first}: the answer does not rest on it"
+    return dataclasses.replace(checked, notices=(*checked.notices, notice))
 
 
 def _narrow(good: NDArray[np.bool_], sound: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -24,6 +24,7 @@ COMPANY = 1e-6
 the last bits of float32, where a processor adds in another order."""
 
 _BATCHES = (1, 2, 7)
+_PADDING = 40
 _Look = Callable[[Predictor], str]
 
 
@@ -65,6 +66,8 @@ def _checks(path: Path) -> Iterator[Check]:
         yield Check(name="bundle", passed=False, detail=str(error))
         return
     looks: dict[str, _Look] = {"weights": _weights, "golden rows": _golden, "batches": _batches, "order": _order}
+    if predictor.bundle.features.text is not None:
+        looks["padding"] = _padding
     if importlib.util.find_spec("onnx") is not None:
         looks = {"model": _model} | looks
     for name, look in looks.items():
@@ -130,6 +133,16 @@ def _order(predictor: Predictor) -> str:
     message = "row {row} is answered {now} when the order is turned round, {was} in order"
     farthest = _require_near(_replayed(predictor, rows[::-1])[::-1], straight, COMPANY, message)
     return f"of rows changes no answer, within {farthest:.1g}"
+
+
+def _padding(predictor: Predictor) -> str:
+    table = from_rows([dict(row) for row in predictor.bundle.golden.rows], source="golden rows")
+    inputs = predictor.ready(table).inputs
+    padded = inputs | {"tokens": np.pad(inputs["tokens"], ((0, 0), (0, _PADDING)))}
+    message = f"row {{row}} is answered {{now}} with {_PADDING} steps of padding, {{was}} with less"
+    # Each at the width it is given; `run` would cut to what rows need.
+    farthest = _require_near(predictor.run_block(padded), predictor.run_block(inputs), COMPANY, message)
+    return f"of {_PADDING} more steps changes no answer, within {farthest:.1g}"
 
 
 def _replayed(predictor: Predictor, rows: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -33,32 +33,35 @@ def list_datasets(json_: Annotated[bool, typer.Option("--json", help="Print JSON
                     "description": entry.description,
                     "rows": entry.rows,
                     "licence": entry.licence,
-                    "sha256": entry.sha256,
-                    "path": str(path) if (path := here(entry.name)) else None,
+                    "sha256": {file.name: file.sha256 for file in entry.files},
+                    "paths": list(map(str, here(entry.name))),
                 }
                 for entry in entries
             ]
         )
         return
     for entry in entries:
-        place = f"at {path}" if (path := here(entry.name)) else f"not here yet: treadle datasets fetch {entry.name}"
+        found = here(entry.name)
+        way = entry.advice or f"treadle datasets fetch {entry.name}"
+        place = f"at {', '.join(map(str, found))}" if found else f"not here yet: {way}"
         results.print(Text.assemble((entry.name, "bold"), f"  {entry.rows:,} rows, {place}"), soft_wrap=True)
         results.print(Padding(Text(f"{entry.description}\nlicence: {entry.licence}", "dim"), (0, 0, 1, 2)))
 
 
-def here(name: str) -> Path | None:
-    """Where a sound copy of a data set lies on this machine, if there is one."""
+def here(name: str) -> list[Path]:
+    """Where the files of a sound copy of a data set lie on this machine; empty where there is none."""
     try:
         return catalogue.find(name)
     except DataError:
-        return None
+        return []
 
 
 @datasets.command()
 def fetch(names: Annotated[list[str], typer.Argument(help="Names from `treadle datasets list`.")]) -> None:
     """Download data sets into the cache and check their sha256."""
     for name in names:
-        say(f"{name}: {catalogue.fetch(name)}")
+        for path in catalogue.fetch(name):
+            say(f"{name}: {path}")
 
 
 def init(

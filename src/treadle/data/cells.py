@@ -36,6 +36,7 @@ _NOT_A_NUMBER = "is no number"
 NOT_FINITE = "is not a finite number"
 _NOT_A_BOOLEAN = "is neither true nor false"
 _NOT_A_DATE = "is no date such as 2024-05-31 or 2024-05-31T14:30:00"
+_NOT_A_TEXT = "is no text"
 _NOT_ONE_VALUE = "is a list, an object or bytes, not one value"
 _WORDS = {
     **dict.fromkeys(("true", "yes", "t", "y", "1"), 1.0),
@@ -132,6 +133,17 @@ def read_date(cell: object) -> float:
         except OverflowError:
             raise ValueError(_NOT_A_DATE) from None
     return (moment - _FIRST_DAY) // timedelta(microseconds=1) / _MICROSECONDS_A_DAY
+
+
+def read_text(cell: object) -> str:
+    """The text in a cell that is not missing, as it stands there.
+
+    Raises:
+        ValueError: as in `read_number`.
+    """
+    if not isinstance(cell, str):
+        raise ValueError(_NOT_A_TEXT)
+    return cell
 
 
 def canonical_text(cell: object) -> str:

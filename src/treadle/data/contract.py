@@ -23,9 +23,12 @@ from treadle.errors import ContractError, did_you_mean
 from treadle.recipe import MISSING, Kind
 
 _ABSENT = "is missing, and no training row lacked it"
+_NO_TEXT = "is empty: there is nothing to read, and every training row had a text"
 _SHOWN = 40
 _KEPT = 200
 _LISTED = 10
+EXAMPLE = "Some words to read."
+"""Stands where a text is asked for: one of the training texts might not be for everyone."""
 _BINARY: dict[tuple[str, ...], tuple[str, ...]] = {("0", "1"): ("false", "true"), ("false", "true"): ("0", "1")}
 """Categories of one meaning: a CSV writes 1 where a database says true."""
 
@@ -52,8 +55,9 @@ class Checked:
     """Rows that were read by the contract."""
 
     columns: dict[str, NDArray[Any]]
-    """By field, shape (rows,): float64 with NaN for missing (numbers, booleans, days since 1970-01-01), or the int32
-    code of a category: -1 missing, the number of categories for one that training did not see."""
+    """By field, shape (rows,): float64 with NaN for missing (numbers, booleans, days since 1970-01-01), the int32
+    code of a category (-1 missing, the number of categories for one that training did not see), or a text as an
+    object, empty where it is missing."""
     good: NDArray[np.bool_]
     """Shape (rows,): rows without a fault."""
     faults: tuple[Fault, ...]
@@ -87,7 +91,7 @@ class Field(BaseModel):
     integer: bool = False
     """Whether all numbers seen were whole."""
     minimum: float | None = None
-    """Smallest value seen (dates: days since 1970-01-01)."""
+    """Smallest value seen (dates: days since 1970-01-01; texts: characters)."""
     maximum: float | None = None
     categories: tuple[str, ...] = ()
     """Canonical texts, sorted (by value when they are numbers)."""
@@ -124,7 +128,9 @@ class Field(BaseModel):
 
     @property
     def example(self) -> str | float | bool | None:
-        """The typical value as a request holds it; None where none is known."""
+        """The typical value as a request holds it; None where none is known. No text is typical: any will do."""
+        if self.kind == "text":
+            return EXAMPLE
         if self.typical is None or isinstance(self.typical, str):
             return self.values[self.codes[self.typical]] if self.typical in self.codes else self.typical
         if self.kind == "boolean":
@@ -141,6 +147,8 @@ class Field(BaseModel):
             seen = f"{shown}{more}"
         elif self.kind == "boolean":
             seen = "true or false"
+        elif self.kind == "text":
+            seen = f"free text of {self.lowest:,.0f} to {self.highest:,.0f} characters"
         else:
             seen = f"{self.show(self.minimum)} to {self.show(self.maximum)}, typically {self.show(self.typical)}"
         return f"{seen}, may be missing" if self.nullable else seen
@@ -185,13 +193,14 @@ class Contract(BaseModel):
         """
         fields = self.fields if with_target else self.features
         self._require_columns(fields, table)
-        read = _read_few if len(table) <= reading.FEW else _read_many
+        read_values = _read_few if len(table) <= reading.FEW else _read_many
         columns: dict[str, NDArray[Any]] = {}
         faults: list[Fault] = []
         notices: list[str] = []
         good = np.ones(len(table), np.bool_)
         for field in fields:
             cells = table.columns[field.name]
+            read = _read_texts if field.kind == "text" else read_values
             columns[field.name], bad, odd = read(field, cells, self.missing_cells)
             for index, reason in bad:
                 faults.append(Fault(int(table.numbers[index]), field.name, _text(cells[index]), reason))
@@ -235,6 +244,20 @@ Read = tuple[NDArray[Any], Bad, list[int]]
 """Values, unreadable cells, and indices of cells that training never saw the like of."""
 
 
+def _read_texts(field: Field, cells: Column, missing: Missing) -> Read:
+    texts = np.full(len(cells), "", dtype=object)
+    bad: Bad = []
+    for index, cell in enumerate(cells.tolist()):
+        if not reading.is_missing(cell, missing):
+            try:
+                texts[index] = reading.read_text(cell)
+            except ValueError as error:
+                bad.append((index, str(error)))
+        elif not field.nullable:
+            bad.append((index, _NO_TEXT))
+    return texts, bad, []
+
+
 def _read_few(field: Field, cells: Column, missing: Missing) -> Read:
     odd: list[int] = []
     bad: Bad = []
@@ -266,6 +289,7 @@ def _read_one(field: Field, cell: object, missing: Missing) -> tuple[float, bool
         if field.role == "target":
             raise ValueError(_unknown_class(field))
         return len(field.categories), False
+    assert field.kind != "text"
     value = reading.read_cell(field.kind, cell, missing)
     return value, field.lowest <= value <= field.highest
 
@@ -281,6 +305,7 @@ def _read_many(field: Field, cells: Column, missing: Missing) -> Read:
         absent = values == -1
         strange = values == len(field.categories)
     else:
+        assert field.kind != "text"
         values, bad = reading.read_column(field.kind, cells, missing)
         absent = np.isnan(values)
         # NaN is neither below nor above.
@@ -341,6 +366,7 @@ def _json_schema(field: Field) -> dict[str, Any]:
         "category": ["number", "string"] if field.numeric_categories else ["string"],
         "boolean": ["boolean", "integer"],
         "date": ["string"],
+        "text": ["string"],
     }
     schema: dict[str, Any] = {"type": types[field.kind] + (["null"] if field.nullable else [])}
     if field.kind == "boolean":
@@ -348,6 +374,6 @@ def _json_schema(field: Field) -> dict[str, Any]:
     schema["description"] = f"{field.kind}: {field.describe()}"
     if field.kind == "category":
         schema["examples"] = list(field.values[:_LISTED])
-    elif field.typical is not None:
+    elif field.example is not None:
         schema["examples"] = [field.example]
     return schema

@@ -11,14 +11,14 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from treadle.data.catalogue import datasets
+from treadle.data.catalogue import Dataset, datasets
 from treadle.data.cells import missing_cells
 from treadle.data.contract import Contract
-from treadle.data.infer import doubt_about, infer_task, is_constant, learn, learn_field, positive_class
-from treadle.data.sources import read_chunks
+from treadle.data.infer import doubt_about, infer_task, is_constant, is_prose, learn, learn_field, positive_class
+from treadle.data.sources import read_chunks, read_table
 from treadle.data.table import Table
 from treadle.errors import RecipeError
-from treadle.recipe import MISSING, DataRecipe, Recipe, parse_recipe
+from treadle.recipe import MISSING, DataRecipe, Kind, Recipe, parse_recipe
 
 _WIDTH = 110
 
@@ -32,18 +32,22 @@ def draft_recipe(source: str, target: str, name: str, query: str | None = None, 
         DataError: as `read_chunks` and `learn`.
         RecipeError: a name that no recipe can have.
     """
-    table = next(read_chunks(source, query=query, encoding=encoding))
+    known = datasets().get(source)
+    # Some data sets have a file for every class.
+    table = read_table(source) if known else next(read_chunks(source, query=query, encoding=encoding))
     data = DataRecipe(source=source, query=query, target=target, encoding=encoding)
     task = infer_task(table, data)
-    reasons = _not_features(table, data)
-    data = data.model_copy(update={"drop": tuple(reasons)})
+    reasons, kinds = _look(table, data, known)
+    data = data.model_copy(update={"drop": tuple(reasons), "kinds": kinds})
     contract, notices = learn(table, data, task)
     chosen: dict[str, Any] = {
         "source": source,
         "query": query,
+        "test": known.test if known else None,
         "target": target,
         "encoding": encoding,
         "drop": list(reasons),
+        "kinds": dict(kinds),
     }
     if contract.target.kind == "category":
         codes = contract.check(table, with_target=True).columns[target]
@@ -55,18 +59,24 @@ def draft_recipe(source: str, target: str, name: str, query: str | None = None, 
     return "\n".join(lines) + "\n"
 
 
-def _not_features(table: Table, data: DataRecipe) -> dict[str, str]:
-    """Why each column that should be dropped should be."""
+def _look(table: Table, data: DataRecipe, known: Dataset | None) -> tuple[dict[str, str], dict[str, Kind]]:
+    """Why each column that should be dropped should be, and the kinds that must be said."""
     missing = missing_cells(MISSING)
-    known = datasets()[data.source].drop if data.source in datasets() else ()
     reasons: dict[str, str] = {}
+    kinds: dict[str, Kind] = {}
     for name, cells in table.columns.items():
         if name == data.target:
+            continue
+        if known and name in known.texts:
+            kinds[name] = "text"
             continue
         try:
             field = learn_field(name, cells, missing)
         except ValueError as error:
-            reasons[name] = str(error).partition(":")[0]
+            if is_prose(cells, missing):
+                kinds[name] = "text"
+            else:
+                reasons[name] = str(error).partition(":")[0]
             continue
         if field is None or is_constant(field):
             reasons[name] = f"{name} has one value or none in all rows"
@@ -74,9 +84,9 @@ def _not_features(table: Table, data: DataRecipe) -> dict[str, str]:
         doubt = doubt_about(field, table, missing)
         if doubt and doubt.sure:
             reasons[name] = f"{name} {doubt.reason}"
-        elif name in known:
+        elif known and name in known.drop:
             reasons[name] = f"{name} is no feature of this data set"
-    return reasons
+    return reasons, kinds
 
 
 def _heading(table: Table, contract: Contract, notices: list[str], name: str) -> Iterator[str]:
@@ -102,8 +112,10 @@ def _section(
             yield ""
         yield from (f"{indent}# {line}" for line in _comment(info, len(indent)))
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            yield f"{indent}{key}:"
-            yield from _section(info.annotation, document, (*path, key), reasons)
+            inner = list(_section(info.annotation, document, (*path, key), reasons))
+            used = any(not line.lstrip().startswith("#") for line in inner)
+            yield f"{indent}{'' if used else '# '}{key}:"
+            yield from inner
             continue
         if (*path, key) == ("data", "drop"):
             yield from (f"{indent}# - {reason}" for reason in reasons.values())

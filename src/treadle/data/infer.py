@@ -21,6 +21,8 @@ MANY_TEXTS = 50
 """A text column of more distinct values than this, and than half of its rows, is an identifier or free text."""
 MOST_CLASSES = 20
 """A whole-number target of more distinct values than this is a quantity."""
+PROSE_WORDS = 5
+"""Fewer are more often a name, a title or an address."""
 _NEARLY_ALL = 0.9
 """Share of numbers among the distinct texts of a column from which the others are taken for slips."""
 _IDENTIFIER = re.compile(r"(?i:(^|[_ .-])(id|uuid|key|index|number|nr|no))$|[a-z](Id|ID|Key|Index|Number|No)$")
@@ -173,6 +175,8 @@ def learn_field(name: str, cells: Column, missing: Missing, given: Kind | None =
     kind = given or infer_kind(name, cells, missing)
     if kind is None:
         return None
+    if kind == "text":
+        return _learn_texts(name, cells, missing)
     if kind != "category":
         return _learn_values(name, kind, cells, missing)
     texts, rows = _distinct_texts(name, cells, missing)
@@ -202,6 +206,26 @@ def _learn_values(name: str, kind: NumericKind, cells: Column, missing: Missing)
     )
 
 
+def _learn_texts(name: str, cells: Column, missing: Missing) -> Field | None:
+    sizes = []
+    for cell in cells.tolist():
+        if reading.is_missing(cell, missing):
+            continue
+        try:
+            sizes.append(len(reading.read_text(cell)))
+        except ValueError as error:
+            raise ValueError(f"column {name!r}: data.kinds says text, but {cell!r} {error}") from None
+    if not sizes:
+        return None
+    return Field(name=name, kind="text", nullable=len(sizes) < len(cells), minimum=min(sizes), maximum=max(sizes))
+
+
+def is_prose(cells: Column, missing: Missing) -> bool:
+    """Whether most cells that have a value are texts of several words."""
+    present = [cell for cell in cells.tolist() if not reading.is_missing(cell, missing)]
+    return sum(isinstance(cell, str) and len(cell.split()) >= PROSE_WORDS for cell in present) > len(present) / 2
+
+
 def _refuse_free_text(name: str, texts: list[str], present: int) -> None:
     if len(texts) <= max(MANY_TEXTS, present / 2):
         return
@@ -210,7 +234,7 @@ def _refuse_free_text(name: str, texts: list[str], present: int) -> None:
         raise ValueError(f"{what}, numbers with a decimal comma: write them with a point")
     raise ValueError(
         f"{what}, an identifier or free text: leave it out by data.drop: [{name}],"
-        f" or say data.kinds: {{{name}: category}}"
+        f" or say data.kinds: {{{name}: text}} to read it, {{{name}: category}} to tell its values apart"
     )
 
 
@@ -258,8 +282,8 @@ def _require_classes(field: Field, where: str, rows: int) -> None:
 
 
 def is_constant(field: Field) -> bool:
-    """Whether every row held the same value."""
-    if field.nullable:
+    """Whether every row held the same value, as far as the field tells."""
+    if field.nullable or field.kind == "text":
         return False
     return len(field.categories) == 1 if field.kind == "category" else field.minimum == field.maximum
 

@@ -14,6 +14,7 @@ from treadle.data.delimited import read_delimited
 from treadle.data.files import find_files, open_bytes
 from treadle.data.frames import from_frame, from_rows, read_parquet
 from treadle.data.jsonlines import read_json_lines
+from treadle.data.lines import read_labelled_lines
 from treadle.data.table import Table
 from treadle.errors import DataError, RecipeError
 
@@ -50,10 +51,12 @@ def read_chunks(
     if source == STDIN:
         yield from _read_stdin(encoding, chunk_rows)
         return
-    paths = [find(source)] if source in datasets() else find_files(source, tuple(datasets()))
+    known = datasets().get(source)
+    paths = find_files(source, tuple(datasets())) if known is None else find(source)
+    labels = [None] * len(paths) if known is None else [file.label for file in known.files]
     names: list[str] | None = None
-    for path in paths:
-        for table in _read_file(path, encoding, chunk_rows):
+    for path, label in zip(paths, labels, strict=True):
+        for table in _read_file(path, encoding, chunk_rows, label):
             if names is None:
                 names = list(table.columns)
             elif set(names) != set(table.columns) and len(paths) > 1:
@@ -92,7 +95,11 @@ def _require_no_encoding(encoding: str, source: str) -> None:
         raise RecipeError(f"data.encoding would not be used: {source} is no text file")
 
 
-def _read_file(path: Path, encoding: str, chunk_rows: int) -> Iterator[Table]:
+def _read_file(path: Path, encoding: str, chunk_rows: int, label: str | None) -> Iterator[Table]:
+    if label is not None:
+        with open_bytes(path) as stream:
+            yield from read_labelled_lines(stream, str(path), label, encoding=encoding, chunk_rows=chunk_rows)
+        return
     compressed = path.suffix in {".gz", ".xz"}
     suffix = (path.with_suffix("") if compressed else path).suffix.lower()
     if suffix in _PARQUET and not compressed:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from treadle.data.addresses import host_of
 from treadle.data.cells import Missing, canonical_text, distinct_values, missing_cells
 from treadle.data.infer import Task, feature_names, infer_task, require_columns
 from treadle.data.table import Table
@@ -16,7 +17,7 @@ from treadle.recipe import DataRecipe
 
 Rows = NDArray[np.int64]
 
-_TRAIN, _VALIDATION, _TEST = range(3)
+_TRAIN, _VALIDATION, _TEST, _LEFT_OUT = range(4)
 _SETS = ("training", "validation", "test")
 
 
@@ -40,11 +41,13 @@ class Leakage(BaseModel):
     """`test_rows_seen` as a share of the test rows."""
     group: str | None
     """What kept rows together: `distinct`, a column, or nothing."""
+    left_out: int = 0
+    """Rows that were left out of training and validation because their group stands in test rows of their own."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of the rows of each set, ascending."""
+    """Indices of the rows of each set, ascending; those of test rows of their own go on after the table's."""
 
     train: Rows
     validation: Rows
@@ -52,33 +55,66 @@ class Split:
     leakage: Leakage
 
 
-def split(table: Table, recipe: DataRecipe, task: Task | None) -> Split:
+def split(table: Table, recipe: DataRecipe, task: Task | None, test: Table | None = None) -> Split:
     """Part a table in training, validation and test rows, by seed, keeping groups together and classes in proportion.
 
     The shares are exact within rounding as far as the sizes of the groups allow. Rows of equal features that carry
     several labels count to the most frequent one when classes are kept in proportion.
+
+    Args:
+        table: what is parted.
+        recipe: the recipe's section `data`.
+        task: None infers it.
+        test: test rows of their own, with the columns of `table`; then no row of `table` becomes one, and rows whose
+            group stands in the test rows are left out.
 
     Raises:
         DataError: an unknown column in the recipe, a set left without rows, or a class that training would not see.
     """
     require_columns(table, recipe)
     task = task or infer_task(table, recipe)
+    whole = table if test is None else _together(table, test, recipe)
     missing = missing_cells(recipe.missing)
-    features = _equal_rows(table, feature_names(table, recipe), missing)
-    labels = _distinct(table, recipe.target, missing)
-    groups = _groups(table, recipe, features, missing)
+    features = _equal_rows(whole, feature_names(table, recipe), missing)
+    labels = _distinct(whole, recipe.target, missing)
+    keys = [_group(name, whole, recipe, features, missing) for name in recipe.split.groups]
+    placed = np.full(len(whole), _TEST, np.int64)
+    placed[: len(table)] = _LEFT_OUT
+    # A row that shares a key with test rows of their own goes alone: what it shares other keys with may stay.
+    seen = [np.isin(key, key[len(table) :]) for key in keys]
+    free = np.flatnonzero(~np.any([np.arange(len(whole)) >= len(table), *seen], axis=0))
+    groups = _connected([key[free] for key in keys], len(free))
+    placed[free] = _part(groups, labels[free], recipe, task, with_test=test is None)
+    _require_sets(placed, whole, groups)
+    if task == "classification":
+        _require_classes(placed, whole, recipe.target, labels)
+    rows = [np.flatnonzero(placed == part) for part in (_TRAIN, _VALIDATION, _TEST)]
+    leakage = _measure(features, labels, rows, task, ", ".join(recipe.split.groups) or None)
+    leakage = leakage.model_copy(update={"left_out": int((placed == _LEFT_OUT).sum())})
+    return Split(rows[_TRAIN], rows[_VALIDATION], rows[_TEST], leakage)
+
+
+def _together(table: Table, test: Table, recipe: DataRecipe) -> Table:
+    names = [*feature_names(table, recipe), recipe.target]
+    names += [group for group in recipe.split.groups if group in table.columns and group not in names]
+    for name in names:
+        if name not in test.columns:
+            raise DataError(f"{test.source}: data.test: no column {name!r}{did_you_mean(name, test.columns)}")
+    if len(test) == 0:
+        raise DataError(f"{test.source}: data.test: no rows")
+    parts = [Table({name: part.columns[name] for name in names}, part.numbers, part.source) for part in (table, test)]
+    return Table.concatenate(parts)
+
+
+def _part(groups: Rows, labels: Rows, recipe: DataRecipe, task: Task, *, with_test: bool) -> Rows:
+    """The set of every row, shape (rows,), for rows of these groups and labels."""
     stratify = task == "classification" and recipe.split.stratify
     strata = _majority(groups, labels) + 1 if stratify else np.zeros(groups.max(initial=-1) + 1, np.int64)
-    shares = np.array([0.0, recipe.split.validation, recipe.split.test])
+    shares = np.array([0.0, recipe.split.validation, recipe.split.test if with_test else 0.0])
     placed = _assign(groups, strata, shares, recipe.split.seed)[groups]
     if stratify:
         _give_training_every_class(placed, groups, labels)
-    _require_sets(placed, table, groups)
-    if task == "classification":
-        _require_classes(placed, table, recipe.target, labels)
-    rows = [np.flatnonzero(placed == part) for part in (_TRAIN, _VALIDATION, _TEST)]
-    leakage = _measure(features, labels, rows, task, recipe.split.group)
-    return Split(rows[_TRAIN], rows[_VALIDATION], rows[_TEST], leakage)
+    return placed
 
 
 def _distinct(table: Table, name: str, missing: Missing) -> Rows:
@@ -107,18 +143,32 @@ def _renumber(keys: Rows) -> Rows:
     return place[inverse.reshape(-1)]
 
 
-def _groups(table: Table, recipe: DataRecipe, features: Rows, missing: Missing) -> Rows:
-    group = recipe.split.group
-    if group is None:
-        return np.arange(len(table))
+def _group(group: str, table: Table, recipe: DataRecipe, features: Rows, missing: Missing) -> Rows:
+    """A number for every row, shape (rows,), equal for those that this group keeps together."""
     if group == "distinct":
         return features
     if group not in table.columns:
         hint = did_you_mean(group, ["distinct", *table.columns])
         raise DataError(f"{table.source}: data.split.group: no column {group!r}{hint}")
+    if recipe.split.group_by == "host":
+        hosts = np.array([host_of(str(cell)) for cell in table.columns[group].tolist()], dtype=object)
+        table = Table({group: hosts}, table.numbers, table.source)
     values = _distinct(table, group, missing)
     # Rows without a value have nothing in common: each is a group of its own.
     return _renumber(np.where(values < 0, values.max(initial=0) + 1 + np.arange(len(table)), values))
+
+
+def _connected(keys: list[Rows], rows: int) -> Rows:
+    """The groups of rows that share any of the keys, directly or by way of others, numbered by first appearance."""
+    groups = np.arange(rows)
+    while True:
+        before = groups
+        for key in keys:
+            least = np.full(key.max(initial=-1) + 1, rows, np.int64)
+            np.minimum.at(least, key, groups)
+            groups = least[key]
+        if np.array_equal(groups, before):
+            return _renumber(groups)
 
 
 def _majority(groups: Rows, labels: Rows) -> Rows:

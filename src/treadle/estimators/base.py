@@ -24,7 +24,8 @@ from treadle.data.infer import learn_field
 from treadle.data.table import Table
 from treadle.errors import ContractError, DataError, RecipeError
 from treadle.features import Features
-from treadle.recipe import MISSING, FeaturesRecipe, ModelRecipe, Recipe, Section, TrainingRecipe, parse_recipe
+from treadle.recipe import MISSING, FeaturesRecipe, ModelRecipe, Recipe, TrainingRecipe, parse_recipe
+from treadle.section import Section
 
 if TYPE_CHECKING:
     from treadle.tasks import Task

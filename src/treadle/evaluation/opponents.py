@@ -15,7 +15,7 @@ import numpy as np
 
 from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers, best_threshold
 from treadle.errors import RecipeError
-from treadle.evaluation import linear, neighbours, trees
+from treadle.evaluation import linear, neighbours, texts, trees
 from treadle.evaluation.metrics import Floats
 from treadle.evaluation.problem import Predict, Problem, Rows
 from treadle.evaluation.terms import TRIVIAL, trivial_opponent
@@ -25,7 +25,9 @@ FIT: dict[str, tuple[str, ...]] = {
     "classification": ("majority", "logistic_regression", "nearest_neighbours", "gradient_boosting"),
     "regression": ("median", "mean", "ridge", "nearest_neighbours", "gradient_boosting"),
 }
-"""The opponents that fit each task."""
+"""The opponents that fit each task, in a table."""
+OF_TEXTS = ("nb_svm", "bag_of_embeddings")
+"""Those that classify texts."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +47,32 @@ class Opponent:
             return self.predict(rows)
 
 
-def names_for(task: str, primary: str, asked: tuple[str, ...] | None) -> list[str]:
+def names_for(
+    task: str, primary: str, asked: tuple[str, ...] | None, *, of_texts: bool = False, of_columns: bool = True
+) -> list[str]:
     """The opponents to fit: those asked for, or all that fit the task.
 
     The trivial one is always among them, since no verdict can do without it.
 
+    Args:
+        task: classification or regression.
+        primary: the metric of the verdict.
+        asked: names in the recipe.
+        of_texts: whether there are columns of text.
+        of_columns: whether there are others.
+
     Raises:
-        RecipeError: one that was asked for does not fit the task.
+        RecipeError: one that was asked for does not fit the task or the columns.
     """
+    fitting = [name for name in FIT[task] if of_columns or name in TRIVIAL]
+    if of_texts and task == "classification":
+        fitting += OF_TEXTS
     for name in asked or ():
-        if name not in FIT[task]:
-            raise RecipeError(
-                f"evaluation.opponents: {name} does not fit {task}; those that do: {', '.join(FIT[task])}"
-            )
+        if name not in fitting:
+            what = f"{task} of texts" if of_texts else task
+            raise RecipeError(f"evaluation.opponents: {name} does not fit {what}; those that do: {', '.join(fitting)}")
     trivial = trivial_opponent(primary)
-    return [name for name in FIT[task] if asked is None or name in asked or name == trivial]
+    return [name for name in fitting if asked is None or name in asked or name == trivial]
 
 
 def fit_opponents(
@@ -130,4 +143,6 @@ _FITS: dict[str, Callable[[Problem], tuple[Predict, str]]] = {
     "ridge": linear.ridge,
     "nearest_neighbours": neighbours.nearest_neighbours,
     "gradient_boosting": trees.gradient_boosting,
+    "nb_svm": texts.nb_svm,
+    "bag_of_embeddings": texts.bag_of_embeddings,
 }

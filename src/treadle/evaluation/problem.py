@@ -16,6 +16,7 @@ from treadle.evaluation import metrics
 from treadle.evaluation.metrics import Floats
 from treadle.evaluation.terms import METRICS, primary_metric
 from treadle.features import Features
+from treadle.features.text import Text
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,10 @@ class Rows:
 
     columns: dict[str, NDArray[Any]]
     """Features as the contract checked them, each of shape (rows,): float64 with NaN for a missing number, int32
-    category codes with -1 for a missing one."""
+    category codes with -1 for a missing one, texts."""
     inputs: dict[str, NDArray[Any]]
-    """What the network sees: `numbers` (rows, numbers) and `codes` (rows, categories), whichever there are."""
+    """What the network sees: `numbers` (rows, numbers), `codes` (rows, categories), `tokens` (rows, time) and
+    `lengths` (rows,), whichever there are."""
     targets: NDArray[Any]
     """Class of each row (int), or its value in the target's units (float64), shape (rows,)."""
 
@@ -65,6 +67,8 @@ class Problem:
     code_sizes: tuple[int, ...] = ()
     """Codes of each column of `Rows.inputs["codes"]`."""
     seed: int = 0
+    text: Text | None = None
+    """How texts are read, where there are any."""
 
     @classmethod
     def of(cls, train: Rows, validation: Rows, predictor: Predictor, seed: int) -> Problem:
@@ -79,6 +83,7 @@ class Problem:
             {field.name: len(field.categories) for field in bundle.contract.features if field.kind == "category"},
             bundle.features.cardinalities,
             seed,
+            bundle.features.text,
         )
 
     @property

@@ -37,6 +37,8 @@ OPPONENTS = {
     "ridge": "ridge regression",
     "nearest_neighbours": "nearest neighbours",
     "gradient_boosting": "gradient boosting",
+    "nb_svm": "NB-SVM",
+    "bag_of_embeddings": "a bag of embeddings",
 }
 
 SHORT = {
@@ -47,6 +49,8 @@ SHORT = {
     "ridge": "ridge",
     "nearest_neighbours": "nearest neighbours",
     "gradient_boosting": "gradient boosting",
+    "nb_svm": "NB-SVM",
+    "bag_of_embeddings": "bag of embeddings",
 }
 """The opponents over a column."""
 

@@ -75,12 +75,14 @@ class _Tables:
         self._codes = {
             name: _commonest(problem.train.columns[name], size) for name, size in problem.category_sizes.items()
         }
-        self.categorical = np.array([name in self._codes for name in problem.train.columns])
+        texts = problem.text.columns if problem.text else ()
+        self._names = [name for name in problem.train.columns if name not in texts]
+        self.categorical = np.array([name in self._codes for name in self._names])
 
     def of(self, rows: Rows) -> NDArray[np.float64]:
         columns = [
             self._codes[name][np.where(cells < 0, len(self._codes[name]) - 1, cells)] if name in self._codes else cells
-            for name, cells in rows.columns.items()
+            for name, cells in ((name, rows.columns[name]) for name in self._names)
         ]
         return np.column_stack(columns).astype(np.float64)
 

@@ -17,6 +17,7 @@ from treadle.features.booleans import Booleans
 from treadle.features.categories import Codes, OneHot
 from treadle.features.dates import Dates
 from treadle.features.numbers import Numbers
+from treadle.features.text import Text
 from treadle.recipe import FeaturesRecipe, Kind
 
 
@@ -25,7 +26,8 @@ class Features:
     """Checked columns to the network's inputs: the same object in training and in serving.
 
     The columns of `numbers` are those of the numbers, the dates, the booleans and the one-hot categories, each kind in
-    the contract's order; `codes` has a column for every category that an embedding looks up, in the contract's order.
+    the contract's order; `codes` has a column for every category that an embedding looks up, in the contract's order;
+    `tokens` are those of all texts of a row, one after the other.
     """
 
     numbers: Numbers | None
@@ -33,6 +35,7 @@ class Features:
     booleans: Booleans | None
     one_hot: OneHot | None
     codes: Codes | None
+    text: Text | None = None
 
     @classmethod
     def fit(cls, contract: Contract, columns: Columns, recipe: FeaturesRecipe) -> Self:
@@ -41,14 +44,15 @@ class Features:
         Args:
             contract: names and kinds of the columns.
             columns: checked training columns, each of shape (rows,): float64 with NaN where missing for a number, a
-                boolean or a date (in days since 1970-01-01), int32 codes for a category.
-            recipe: how numbers are scaled and filled in, and categories encoded.
+                boolean or a date (in days since 1970-01-01), int32 codes for a category, str for a text.
+            recipe: how numbers are scaled and filled in, categories encoded, and texts cut.
         """
 
         def of(kind: Kind) -> tuple[Field, ...]:
             return tuple(field for field in contract.features if field.kind == kind)
 
         numbers, dates, booleans, categories = of("number"), of("date"), of("boolean"), of("category")
+        texts = tuple(field.name for field in of("text"))
         embedded = recipe.categories == "embedding"
         return cls(
             numbers=Numbers.fit(numbers, columns, recipe) if numbers else None,
@@ -56,6 +60,7 @@ class Features:
             booleans=Booleans.fit(booleans) if booleans else None,
             one_hot=OneHot.fit(categories, columns, recipe.min_count) if categories and not embedded else None,
             codes=Codes.fit(categories, columns, recipe.min_count) if categories and embedded else None,
+            text=Text.fit(texts, columns, recipe.text) if texts else None,
         )
 
     @cached_property
@@ -78,6 +83,11 @@ class Features:
         """Codes that each column of `codes` can have; the last one stands for unseen categories."""
         return self.codes.cardinalities if self.codes else ()
 
+    @property
+    def vocabulary(self) -> int:
+        """Numbers that `tokens` can hold; 0 where no text is read."""
+        return 0 if self.text is None else self.text.vocabulary.size
+
     def transform(self, columns: Columns) -> dict[str, NDArray[Any]]:
         """The network's inputs.
 
@@ -86,7 +96,8 @@ class Features:
 
         Returns:
             `numbers`, float32 of shape (rows, len(number_names)), finite for finite columns, and `codes`, int32 of
-            shape (rows, len(code_names)); each only if it has columns.
+            shape (rows, len(code_names)); `tokens`, int32 of shape (rows, tokens of the longest), and `lengths`, int32
+            of shape (rows,); each only if it has columns.
         """
         inputs: dict[str, NDArray[Any]] = {}
         if self._blocks:
@@ -100,10 +111,17 @@ class Features:
             inputs["numbers"] = numbers
         if self.codes is not None:
             inputs["codes"] = self.codes.transform(columns)
+        if self.text is not None:
+            inputs |= self.text.transform(columns)
         return inputs
 
+    @property
+    def tokenizer(self) -> str | None:
+        """The content of tokenizer.json, in the form of the library `tokenizers`; None where there is no vocabulary."""
+        return None if self.text is None else self.text.vocabulary.document()
+
     def state(self) -> tuple[dict[str, Any], Arrays]:
-        """What `restore` needs: a JSON document, and arrays by name."""
+        """What `restore` needs, with the tokenizer: a JSON document, and arrays by name."""
         documents: dict[str, Any] = {}
         arrays: Arrays = {}
         for name in ("numbers", "dates", "booleans", "one_hot", "codes"):
@@ -111,10 +129,14 @@ class Features:
             if block is not None:
                 documents[name], own = block.state()
                 arrays |= {f"{name}/{key}": array for key, array in own.items()}
+        if self.text is not None:
+            documents["text"] = self.text.state()
         return documents, arrays
 
     @classmethod
-    def restore(cls, documents: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+    def restore(
+        cls, documents: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], tokenizer: str | None = None
+    ) -> Self:
         """The features that `state` was taken of: they transform to the same bits.
 
         Raises:
@@ -131,6 +153,7 @@ class Features:
                 booleans=Booleans.restore(documents["booleans"]) if "booleans" in documents else None,
                 one_hot=OneHot.restore(documents["one_hot"], own("one_hot")) if "one_hot" in documents else None,
                 codes=Codes.restore(documents["codes"], own("codes")) if "codes" in documents else None,
+                text=Text.restore(documents["text"], tokenizer) if "text" in documents else None,
             )
         except KeyError as error:
             raise BundleError(f"features: {error.args[0]!r} is missing; train the bundle again") from None

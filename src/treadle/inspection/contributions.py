@@ -77,9 +77,11 @@ def contributions(
     exact = 2 ** len(names) <= max(AFFORDABLE, 2 * pairs * (len(names) + 1))
     ranks = _ranks(len(names), pairs, seed)
     masks = _all_coalitions(len(names)) if exact else _growing_coalitions(ranks)
-    columns = {name: np.full(masks.shape[:-1], value).ravel() for name, value in typical.items()}
+    # Texts stay objects: an array of texts is as wide as the longest.
+    kinds = {name: object if isinstance(value, str) else None for name, value in typical.items()}
+    columns = {name: np.full(math.prod(masks.shape[:-1]), value, kinds[name]) for name, value in typical.items()}
     for name, mask in zip(names, np.moveaxis(masks, -1, 0), strict=True):
-        columns[name] = np.where(mask.ravel(), given[name], typical[name])
+        columns[name][mask.ravel()] = given[name]
     outputs = predictor.outputs(columns)
     explained, values = _values(predictor.answers, outputs, label)
     baseline, value = values[0], values[-1]
@@ -90,8 +92,10 @@ def contributions(
     return Contributions(explained, float(baseline), float(value), by_column, exact)
 
 
-def _typical(field: Field) -> float | int:
-    """The typical value of a column as `Contract.check` reads it."""
+def _typical(field: Field) -> float | int | str:
+    """The typical value of a column as `Contract.check` reads it; no text is typical, so an empty one stands for it."""
+    if field.kind == "text":
+        return ""
     if field.kind == "category":
         return field.codes.get(str(field.typical), -1)
     return float("nan") if field.typical is None else float(field.typical)

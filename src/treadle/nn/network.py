@@ -1,4 +1,4 @@
-"""The network for rows of a table: embeddings side by side, hidden blocks, an output layer."""
+"""The network for rows of a table, texts among them: embeddings side by side, hidden blocks, an output layer."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from treadle.nn.categories import CategoryEmbedding
 from treadle.nn.ensemble import EnsembleOutput
 from treadle.nn.linear import Linear
 from treadle.nn.numbers import PeriodicEmbedding, PiecewiseEmbedding
+from treadle.nn.text import TextEncoder
 from treadle.recipe import ModelRecipe
 
 Inputs = dict[str, Array]
-"""What the features made of a batch: `numbers` float32 (rows, numbers), `codes` int32 (rows, categories)."""
+"""What the features made of a batch: `numbers` float32 (rows, numbers), `codes` int32 (rows, categories), `tokens`
+int32 (rows, time) and `lengths` int32 (rows,)."""
 
 
 class Network(Protocol):
@@ -54,6 +56,7 @@ class TableNetwork(eqx.Module):
 
     numbers: PiecewiseEmbedding | PeriodicEmbedding | None
     categories: CategoryEmbedding | None
+    text: TextEncoder | None
     blocks: tuple[Block, ...]
     output: Linear | EnsembleOutput
     number_columns: int = eqx.field(static=True)
@@ -66,7 +69,8 @@ class TableNetwork(eqx.Module):
 
     def __call__(self, inputs: Inputs) -> Float[Array, "rows *outputs"]:
         """Raw outputs, shape (rows, outputs), or (rows, members, outputs) of an ensemble."""
-        x = self._embed(inputs)
+        text = self.text(inputs["tokens"], inputs["lengths"]) if self.text else None
+        x = self._embed(inputs, text)
         for block in self.blocks:
             x = block(x)
         return self.output(x)
@@ -75,15 +79,19 @@ class TableNetwork(eqx.Module):
         self, inputs: Inputs, present: Float[Array, " rows"], key: PRNGKeyArray
     ) -> tuple[Float[Array, "rows *outputs"], TableNetwork]:
         """Raw outputs for a training batch, and this network with its running statistics moved."""
-        x = self._embed(inputs)
+        text = None
+        if self.text:
+            key, text_key = jax.random.split(key)
+            text = self.text.learn(inputs["tokens"], inputs["lengths"], text_key)
+        x = self._embed(inputs, text)
         moved = []
         for block, block_key in zip(self.blocks, jax.random.split(key, len(self.blocks)), strict=True):
             x, moved_block = block.learn(x, present, block_key)
             moved.append(moved_block)
         return self.output(x), eqx.tree_at(lambda network: network.blocks, self, tuple(moved))
 
-    def _embed(self, inputs: Inputs) -> Float[Array, "rows width"]:
-        columns = []
+    def _embed(self, inputs: Inputs, text: Float[Array, "rows width"] | None) -> Float[Array, "rows *width"]:
+        columns = [] if text is None else [text]
         if self.number_columns:
             columns.append(self.numbers(inputs["numbers"]) if self.numbers else inputs["numbers"])
         if self.categories:
@@ -93,6 +101,9 @@ class TableNetwork(eqx.Module):
     def write(self, graph: Graph) -> str:
         """Write this network into `graph`; returns the name of its raw outputs, shaped as those of a call."""
         columns = []
+        if self.text:
+            tokens = graph.input("tokens", np.int32, ["rows", "time"])
+            columns.append(self.text.write(graph, tokens, graph.input("lengths", np.int32, ["rows"]), "text"))
         if self.number_columns:
             x = graph.input("numbers", np.float32, ["rows", self.number_columns])
             columns.append(self.numbers.write(graph, x, "numbers") if self.numbers else x)
@@ -113,6 +124,8 @@ def build_table_network(
     outputs: int,
     train_numbers: NDArray[np.float32] | None,
     rng: np.random.Generator,
+    vocabulary: int = 0,
+    vectors: NDArray[np.float32] | None = None,
 ) -> TableNetwork:
     """An untrained network as the recipe says.
 
@@ -124,6 +137,8 @@ def build_table_network(
         train_numbers: the input `numbers` of the training rows, shape (rows, number_columns), whose quantiles bound
             the pieces of `numbers: piecewise`; not read otherwise.
         rng: what the initial weights are drawn from.
+        vocabulary: numbers of the input `tokens`; 0 where no text is read.
+        vectors: where the tokens' embeddings begin, shape (vocabulary, width), NaN for those that begin at random.
     """
     numbers: PiecewiseEmbedding | PeriodicEmbedding | None = None
     width = number_columns
@@ -139,9 +154,11 @@ def build_table_network(
         width = number_columns * recipe.number_width
     categories = CategoryEmbedding(cardinalities, recipe.category_width, rng) if cardinalities else None
     width += len(cardinalities) * recipe.category_width
+    text = TextEncoder(recipe.text, vocabulary, rng, vectors) if vocabulary else None
+    width += text.width if text else 0
     blocks = []
     for index, hidden in enumerate(recipe.hidden):
         blocks.append(Block(recipe, width, hidden, rng, first=index == 0))
         width = hidden
     output = EnsembleOutput(recipe.members, width, outputs, rng) if recipe.members > 1 else Linear(width, outputs, rng)
-    return TableNetwork(numbers, categories, tuple(blocks), output, number_columns, len(cardinalities))
+    return TableNetwork(numbers, categories, text, tuple(blocks), output, number_columns, len(cardinalities))

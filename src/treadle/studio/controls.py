@@ -26,8 +26,19 @@ def ask(fields: tuple[Field, ...], key: str) -> dict[str, object]:
         fields: the contract's features, in their order.
         key: tells the controls of one bundle from those of another.
     """
+    texts = {field.name: _text(field, f"{key}/{field.name}") for field in fields if field.kind == "text"}
     with st.grid(PER_LINE, min_column_width=NARROWEST, vertical_alignment="bottom"):
-        return {field.name: _control(field, f"{key}/{field.name}") for field in fields}
+        others = {field.name: _control(field, f"{key}/{field.name}") for field in fields if field.kind != "text"}
+    cells = texts | others
+    return {field.name: cells[field.name] for field in fields}
+
+
+def _text(field: Field, key: str) -> str | None:
+    words = [f"Training read texts of {number(field.minimum or 0)} to {number(field.maximum or 0)} characters."]
+    if field.nullable:
+        words.append("Leave it empty when there is none.")
+    entered: str = st.text_area(plain(field.name), key=key, height=160, help=_sentences(words))
+    return entered.strip() or None
 
 
 def _control(field: Field, key: str) -> object:

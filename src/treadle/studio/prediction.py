@@ -20,6 +20,7 @@ from treadle.studio.text import number, percent, plain, plain_lines
 PERMUTATIONS = 32
 MOST_BARS = 10
 MOST_CLASSES = 10
+LONGEST_CELL = 60
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,12 @@ def answer(predictor: Predictor, row: dict[str, object]) -> Answer:
     checked = predictor.contract.check(from_rows([row]))
     if checked.faults:
         raise ContractError("\n".join(_fault(fault) for fault in checked.faults))
-    columns = {name: column[0] for name, column in predictor.predict(row).columns.items()}
+    predictions = predictor.predict(row)
+    columns = {name: column[0] for name, column in predictions.columns.items()}
     moved = contributions(predictor, row, permutations=PERMUTATIONS, seed=0)
-    return Answer(row, columns, tuple(_doubts(predictor, row, checked)), moved)
+    # What the contract noticed is said in other words here; what came to it is about the text.
+    unread = predictions.notices[len(checked.notices) :]
+    return Answer(row, columns, (*_doubts(predictor, row, checked), *unread), moved)
 
 
 def _fault(fault: Fault) -> str:
@@ -74,6 +78,8 @@ def _doubts(predictor: Predictor, row: dict[str, object], checked: Checked) -> l
     """Cells of `row` that training saw nothing like: the answer is a guess beyond what was learnt."""
     sentences = []
     for field in predictor.contract.features:
+        if field.kind == "text":
+            continue
         value = float(checked.columns[field.name][0])
         cell = _cell(row[field.name])
         if field.kind == "category" and value == len(field.categories):
@@ -100,7 +106,8 @@ def _cell(cell: object) -> str:
         return controls.UNKNOWN
     if isinstance(cell, bool):
         return "yes" if cell else "no"
-    return number(cell) if isinstance(cell, int | float) else str(cell)
+    text = number(cell) if isinstance(cell, int | float) else str(cell)
+    return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}..."
 
 
 def _show_answer(predictor: Predictor, given: Answer) -> None:

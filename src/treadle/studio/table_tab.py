@@ -14,7 +14,7 @@ import streamlit as st
 from treadle.bundle.forms import Columns, CsvForm
 from treadle.bundle.predictor import Predictor
 from treadle.bundle.stream import CHUNK_ROWS, Summary, predict_stream
-from treadle.data.contract import Contract
+from treadle.data.contract import EXAMPLE, Contract, Field
 from treadle.data.delimited import read_delimited
 from treadle.data.table import Table
 from treadle.errors import DataError, TreadleError
@@ -157,9 +157,13 @@ def _needed(contract: Contract) -> str:
     return f"Every row of a file at once. It needs the columns {', '.join(names[:SHOWN_NAMES])}{more}; others are kept."
 
 
+def _typical(field: Field) -> str:
+    return "" if field.typical is None else field.show(field.typical)
+
+
 def example(contract: Contract) -> str:
     """A file of one typical row."""
-    row = {field.name: field.show(field.typical) if field.typical is not None else "" for field in contract.features}
+    row = {field.name: EXAMPLE if field.kind == "text" else _typical(field) for field in contract.features}
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([row.keys(), row.values()])
     return text.getvalue()

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from treadle.errors import TrainingError
 from treadle.recipe import TrainingRecipe
 from treadle.training.examples import in_batches
+from treadle.training.lengths import Reading, by_width
 from treadle.training.progress import Epoch, Progress
 from treadle.training.stretch import Orders, State, out_of_patience
 
 ROWS_PER_BLOCK = 1024
 """Validation rows answered at once; more would not be faster, and a large set would not fit into memory."""
+TOKENS_PER_BLOCK = 2**15
+"""The same for texts, padding included."""
 EPOCHS_AHEAD = 64
 INDICES_AHEAD = 2**20
 """Shuffled row numbers handed to the device at once, unless a single epoch has more."""
@@ -29,6 +32,8 @@ class Course:
     recipe: TrainingRecipe
     rows: int
     validation_rows: int
+    reading: Reading | None = None
+    """How texts are padded; None where none is read."""
 
     @property
     def batch(self) -> int:
@@ -50,6 +55,11 @@ class Course:
         """Epochs without a better validation loss before stopping."""
         return self.recipe.patience or self.recipe.epochs
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Tokens that texts are padded to; none where no text is read."""
+        return self.reading.widths if self.reading else ()
+
     def finished(self, state: State) -> bool:
         """Whether all epochs are done, or patience has ended."""
         return int(state.step) >= self.steps or bool(out_of_patience(state, self.batches, self.patience))
@@ -63,14 +73,40 @@ class Course:
         room = max(1, min(self.recipe.epochs, EPOCHS_AHEAD, INDICES_AHEAD // (self.batches * self.batch)))
         until = min(step + wanted, (first + room) * self.batches, self.steps)
         train = np.full((room, self.batches, self.batch), -1, np.int32)
-        for place, epoch in enumerate(range(first, -(-until // self.batches))):
-            # NumPy shuffles faster on the host than XLA sorts random numbers, and seeding every epoch anew lets a
-            # resumed run begin at any of them.
-            order = np.random.default_rng([self.recipe.seed, epoch]).permutation(self.rows)
-            train[place] = in_batches(order, self.batch)
-        blocks = in_batches(np.arange(self.validation_rows), min(ROWS_PER_BLOCK, self.validation_rows))
-        key = jax.random.key(self.recipe.seed)
-        return Orders(jnp.asarray(train), jnp.asarray(np.int32(first)), jnp.asarray(blocks), key), until
+        places = np.zeros((room, self.batches), np.int32)
+        for index, epoch in enumerate(range(first, -(-until // self.batches))):
+            train[index], places[index] = self._draw(epoch)
+        blocks, block_places = self._blocks()
+        orders = Orders(
+            train=jnp.asarray(train),
+            first_epoch=jnp.asarray(np.int32(first)),
+            validation=jnp.asarray(blocks),
+            train_places=jnp.asarray(places),
+            validation_places=jnp.asarray(block_places),
+            key=jax.random.key(self.recipe.seed),
+        )
+        return orders, until
+
+    def _draw(self, epoch: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The rows of an epoch's batches, shape (batches, batch), and the place of each batch's width."""
+        # NumPy shuffles faster on the host than XLA sorts random numbers, and seeding every epoch anew lets a resumed
+        # run begin at any of them.
+        random = np.random.default_rng([self.recipe.seed, epoch])
+        order = random.permutation(self.rows)
+        if self.reading is None:
+            return in_batches(order, self.batch), np.zeros(self.batches, np.int32)
+        batches, places = by_width(order, self.reading.train, self.batch)
+        shuffled = random.permutation(self.batches)
+        return batches[shuffled], places[shuffled]
+
+    def _blocks(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The validation rows that are answered at once, and the place of each block's width."""
+        order = np.arange(self.validation_rows)
+        block = min(ROWS_PER_BLOCK, self.validation_rows)
+        if self.reading is None:
+            blocks = in_batches(order, block)
+            return blocks, np.zeros(len(blocks), np.int32)
+        return by_width(order, self.reading.validation, max(1, min(block, TOKENS_PER_BLOCK // self.widths[-1])))
 
     def losses(self, state: State) -> NDArray[np.float32]:
         """Training and validation loss of the epochs done, shape (epochs, 2).

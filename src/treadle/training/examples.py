@@ -18,7 +18,8 @@ class Examples:
     """Rows as a network reads them, with what it should answer."""
 
     inputs: dict[str, NDArray[Any]]
-    """As the features gave them: `numbers` float32 (rows, numbers), `codes` int32 (rows, categories)."""
+    """As the features gave them: `numbers` float32 (rows, numbers), `codes` int32 (rows, categories), `tokens` int32
+    (rows, time), `lengths` int32 (rows,)."""
     targets: NDArray[Any]
     """Codes of classes, or scaled values, shape (rows,)."""
 
@@ -47,6 +48,12 @@ class Batch(NamedTuple):
     targets: Num[Array, " batch"]
     present: Float[Array, " batch"]
     """1 for a row, 0 for what only fills the last batch of an epoch up."""
+
+    def cut(self, width: int) -> Batch:
+        """The batch with texts padded to `width` tokens, at least as many as the longest has."""
+        # Only a row that fills the batch up can be longer.
+        lengths = jnp.minimum(self.inputs["lengths"], width)
+        return self._replace(inputs=self.inputs | {"tokens": self.inputs["tokens"][:, :width], "lengths": lengths})
 
 
 def to_device(examples: Examples) -> Rows:

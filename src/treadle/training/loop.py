@@ -20,6 +20,7 @@ from treadle.training.checkpoint import Checkpoint, fingerprint
 from treadle.training.course import Course
 from treadle.training.curves import Curves
 from treadle.training.examples import Examples, to_device
+from treadle.training.lengths import Reading
 from treadle.training.optimizer import build_optimizer, learning_rate
 from treadle.training.pace import Pace
 from treadle.training.programs import compile_once, outline
@@ -69,7 +70,7 @@ def train(
     for name, examples in (("training", train), ("validation", validation)):
         if len(examples) == 0:
             raise TrainingError(f"there are no {name} rows; take more data, or give them a larger share in data.split")
-    course = Course(recipe, len(train), len(validation))
+    course = Course(recipe, len(train), len(validation), Reading.of(train, validation))
     optimizer = build_optimizer(recipe, course.batches, decayed(network))
     weights = take_apart(network)
     state = first_state(weights, optimizer.init(weights.trained), recipe.epochs)
@@ -77,9 +78,10 @@ def train(
     if checkpoint is not None:
         keeper = Checkpoint(checkpoint, fingerprint(task, network, train, validation, recipe), SECONDS_PER_CHECKPOINT)
         state = keeper.load(state) if resume else state
-    stretch = make_stretch(task, network, make_step(task, network, optimizer), course.patience)
+    step = make_step(task, network, optimizer, course.widths)
+    stretch = make_stretch(task, network, step, course.patience, course.widths)
     # The weights of classes are part of the task.
-    meaning = (task, recipe.model_dump_json(exclude={"seed", "class_weights"}), outline(network))
+    meaning = (task, recipe.model_dump_json(exclude={"seed", "class_weights"}), outline(network), course.widths)
     rows, validation_rows = to_device(train), to_device(validation)
     pace, compiled = Pace(), None
     with _curves(tensorboard, course, state) as curves:

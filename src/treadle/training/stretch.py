@@ -15,8 +15,8 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from treadle.nn import Network, Weights, assemble
 from treadle.tasks import Task
-from treadle.training.examples import Rows
-from treadle.training.step import OptimizerState, Step
+from treadle.training.examples import Batch, Rows
+from treadle.training.step import OptimizerState, Step, at_width
 
 
 class State(NamedTuple):
@@ -64,6 +64,9 @@ class Orders(NamedTuple):
     first_epoch: Int[Array, ""]
     """The epoch, counted from 0, of the first order."""
     validation: Int[Array, "blocks block"]
+    train_places: Int[Array, "epochs batches"]
+    """Which width the texts of every step are cut to."""
+    validation_places: Int[Array, " blocks"]
     key: PRNGKeyArray
     """Every step's own key is made of this one and the step's number."""
 
@@ -71,21 +74,26 @@ class Orders(NamedTuple):
 Stretch = Callable[[State, Rows, Rows, Orders, Int[Array, ""]], State]
 
 
-def make_stretch(task: Task, network: Network, step: Step, patience: int) -> Stretch:
+def make_stretch(task: Task, network: Network, step: Step, patience: int, widths: tuple[int, ...] = ()) -> Stretch:
     """The function that trains from a state up to a given step, or until patience ends.
 
-    It may stop anywhere within an epoch or epochs later; the numbers do not depend on where.
+    It may stop anywhere within an epoch or epochs later; the numbers do not depend on where. `widths` are those of
+    `step`.
     """
     put_together = assemble(network)
 
-    def mean_answer_loss(weights: Weights, rows: Rows, blocks: Int[Array, "blocks block"]) -> Float[Array, ""]:
-        judged = put_together(weights)
+    def answer_loss(batch: Batch, weights: Weights) -> Float[Array, ""]:
+        losses = task.answer_losses(put_together(weights)(batch.inputs), batch.targets)
+        return jnp.sum(losses * batch.present)
 
-        def add_block(total: Float[Array, ""], indices: Int[Array, " block"]) -> tuple[Float[Array, ""], None]:
-            batch = rows.take(indices)
-            losses = task.answer_losses(judged(batch.inputs), batch.targets)
-            return total + jnp.sum(losses * batch.present), None
+    def mean_answer_loss(weights: Weights, rows: Rows, orders: Orders) -> Float[Array, ""]:
+        def add_block(
+            total: Float[Array, ""], block: tuple[Int[Array, " block"], Int[Array, ""]]
+        ) -> tuple[Float[Array, ""], None]:
+            indices, place = block
+            return total + at_width(answer_loss, widths, place, rows.take(indices), weights), None
 
+        blocks = (orders.validation, orders.validation_places)
         total, _ = jax.lax.scan(add_block, jnp.float32(0.0), blocks)
         mean: Float[Array, ""] = total / len(rows.targets)
         return mean
@@ -96,15 +104,14 @@ def make_stretch(task: Task, network: Network, step: Step, patience: int) -> Str
         def train_step(state: State) -> State:
             epoch, index = state.step // batches - orders.first_epoch, state.step % batches
             batch = train.take(orders.train[epoch, index])
-            weights, optimizer, loss = step(
-                state.weights, state.optimizer, batch, jax.random.fold_in(orders.key, state.step)
-            )
+            place, key = orders.train_places[epoch, index], jax.random.fold_in(orders.key, state.step)
+            weights, optimizer, loss = step(state.weights, state.optimizer, batch, place, key)
             loss_sum = state.loss_sum + loss * jnp.sum(batch.present)
             return state._replace(weights=weights, optimizer=optimizer, step=state.step + 1, loss_sum=loss_sum)
 
         def finish_epoch(state: State) -> State:
             epoch = state.step // batches
-            loss = mean_answer_loss(state.weights, validation, orders.validation)
+            loss = mean_answer_loss(state.weights, validation, orders)
             better = loss < state.best_loss
             return state._replace(
                 loss_sum=jnp.float32(0.0),

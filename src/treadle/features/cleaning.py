@@ -1,0 +1,50 @@
+"""Texts as they come, to texts that are cut into tokens."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from html.entities import html5
+
+from treadle.data.addresses import without_scheme
+from treadle.text_recipe import TextRecipe
+
+Clean = Callable[[str], str]
+
+_TAG = re.compile(r"<[A-Za-z/!][^<>]*>")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_INVISIBLE = "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufe0e\ufe0f\ufeff"
+_ONE_FORM = str.maketrans({**dict.fromkeys(_INVISIBLE, None), "\u2019": "'", "\u2018": "'", "\u02bc": "'"})
+_HALF_OF_A_PAIR = re.compile("[\ud800-\udfff]")
+
+
+def make_clean(recipe: TextRecipe) -> Clean:
+    """The function that makes a text ready to be cut.
+
+    Always: apostrophes in one form, without marks that are not seen, without blanks at the ends. A half of a surrogate
+    pair, which JSON can hold and no encoding can, becomes the replacement character. As the recipe says: without tags,
+    entities resolved, without the scheme of an address, in small letters.
+    """
+    drops_html, drops_scheme = "html" in recipe.drop, "scheme" in recipe.drop
+
+    def clean(text: str) -> str:
+        if drops_html:
+            if "<" in text:
+                text = _TAG.sub(" ", text)
+            if "&" in text:
+                # Only those ended by a semicolon: an address may well hold `&copy=2`.
+                text = _ENTITY.sub(_resolved, text)
+        if not text.isascii():
+            text = _HALF_OF_A_PAIR.sub("\ufffd", text.translate(_ONE_FORM))
+        text = text.strip()
+        if drops_scheme:
+            text = without_scheme(text)
+        return text.lower() if recipe.lowercase else text
+
+    return clean
+
+
+def _resolved(entity: re.Match[str]) -> str:
+    text = entity[0]
+    return html.unescape(text) if text[1] == "#" else html5.get(text[1:], text)

@@ -1,0 +1,115 @@
+"""Texts as sequences of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from treadle.features.block import Columns
+from treadle.features.cleaning import Clean, make_clean
+from treadle.features.cutting import Cut, make_cut
+from treadle.features.vocabulary import (
+    PADDING,
+    UNKNOWN,
+    UNKNOWN_TOKEN,
+    Vocabulary,
+    learn_vocabulary,
+    restore_vocabulary,
+)
+from treadle.text_recipe import TextRecipe
+
+S = TypeVar("S", str, list[str], list[int])
+
+CHARACTERS = 100
+"""Characters that are looked at for each token that is kept: a text of any size costs no more than a long one."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """The texts of a row, one after the other, as tokens; a text without any is one unknown token."""
+
+    columns: tuple[str, ...]
+    recipe: TextRecipe
+    vocabulary: Vocabulary
+
+    @classmethod
+    def fit(cls, names: tuple[str, ...], columns: Columns, recipe: TextRecipe) -> Self:
+        """From the training texts: columns of str, each of shape (rows,)."""
+        clean, cut = make_clean(recipe), make_cut(recipe)
+        cuts = (cut(clean(text)) for text in _joined(columns, names))
+        return cls(names, recipe, learn_vocabulary(cuts, recipe))
+
+    def transform(self, columns: Columns) -> dict[str, NDArray[Any]]:
+        """The tokens of every row.
+
+        Returns:
+            `tokens`, int32 of shape (rows, tokens of the longest), padded with 0 at the end, and `lengths`, int32 of
+            shape (rows,), at least 1.
+        """
+        rows = [self.numbers(text) for text in _joined(columns, self.columns)]
+        lengths = np.fromiter(map(len, rows), np.int32, len(rows))
+        tokens = np.full((len(rows), lengths.max(initial=1)), PADDING, np.int32)
+        tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = np.fromiter(chain.from_iterable(rows), np.int32)
+        return {"tokens": tokens, "lengths": lengths}
+
+    def numbers(self, text: str) -> list[int]:
+        """The numbers of a text's tokens: as many as the recipe's `length` at most, one at least."""
+        # A token comes from one piece of the cut or more, so that no more pieces than tokens are needed.
+        return self._keep(self.vocabulary.numbers(self.cut(text))) or [UNKNOWN]
+
+    def cuts(self, columns: Columns) -> list[list[str]]:
+        """The words or characters of every row's whole text, however long it is."""
+        return [self._cut(self._clean(text)) for text in _joined(columns, self.columns)]
+
+    def cut(self, text: str) -> list[str]:
+        """The words or characters that are read of a text; of byte pairs, the words that they make up."""
+        return self._keep(self._cut(self._clean(self._keep(text, CHARACTERS))))
+
+    def read(self, text: str) -> list[str]:
+        """What each of `numbers` stands for, as a person reads it."""
+        known = self.vocabulary.tokens
+        numbers = self.numbers(text)
+        if known is not None and self.recipe.tokens == "byte_pairs":
+            return [known[number] for number in numbers]
+        return self.cut(text) or [UNKNOWN_TOKEN]
+
+    def _keep(self, sequence: S, times: int = 1) -> S:
+        most = self.recipe.length * times
+        return sequence[:most] if self.recipe.keep == "first" else sequence[-most:]
+
+    @cached_property
+    def _clean(self) -> Clean:
+        return make_clean(self.recipe)
+
+    @cached_property
+    def _cut(self) -> Cut:
+        return make_cut(self.recipe)
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, beside the vocabulary's document."""
+        # A recipe refuses what it would not use.
+        idle = {"min_count"} if self.recipe.hashing else {"hashing"} if self.recipe.tokens != "words" else set()
+        return {"columns": self.columns, "recipe": self.recipe.model_dump(mode="json", exclude=idle)}
+
+    @classmethod
+    def restore(cls, document: dict[str, Any], tokenizer: str | None) -> Self:
+        """The features that `state` was taken of.
+
+        Raises:
+            BundleError: the vocabulary is missing or not one of Treadle's.
+        """
+        recipe = TextRecipe.model_validate(document["recipe"])
+        return cls(tuple(document["columns"]), recipe, restore_vocabulary(tokenizer, recipe))
+
+
+def _joined(columns: Columns, names: tuple[str, ...]) -> Iterator[str]:
+    """The text of every row."""
+    if len(names) == 1:
+        return iter(columns[names[0]].tolist())
+    return map("\n".join, zip(*(columns[name].tolist() for name in names), strict=True))

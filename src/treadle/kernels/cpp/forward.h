@@ -1,0 +1,180 @@
+// The forward pass of some rows of a batch through all their steps.
+#pragma once
+
+#include "pack.h"
+
+namespace treadle::TREADLE_ISA {
+
+template <class Cell>
+struct ForwardWeights {
+    explicit ForwardWeights(const Forward& task)
+        : layout(task.sizes.units),
+          input(layout.blocks * Layout<Cell>::PANEL * task.sizes.features),
+          recurrent(layout.blocks * Layout<Cell>::PANEL * task.sizes.units),
+          bias(layout.blocks * Layout<Cell>::PANEL),
+          vectors(layout.padded_units * Cell::VECTORS) {
+        const Sizes& sizes = task.sizes;
+        pack_panels<Cell>(task.weights.input, sizes.features, sizes.units, Cell::INPUT_GATE, input);
+        pack_panels<Cell>(task.weights.recurrent, sizes.units, sizes.units, Cell::RECURRENT_GATE, recurrent);
+        pack_panels<Cell>(task.weights.bias, 1, sizes.units, Cell::INPUT_GATE, bias);
+        pack_vectors(task.weights.vectors, Cell::VECTORS, sizes.units, layout.padded_units, vectors);
+    }
+
+    Layout<Cell> layout;
+    Scratch<float> input, recurrent, bias, vectors;
+};
+
+template <class Cell>
+class ForwardPass {
+public:
+    ForwardPass(const Forward& task, const ForwardWeights<Cell>& weights, const Shard& shard)
+        : task(task), weights(weights), layout(weights.layout), shard(shard),
+          walk{shard, task.sizes.batch, task.reverse},
+          steps_together(chunk_steps(shard.rows)),
+          xs(steps_together * shard.rows), starts(steps_together * shard.rows), hidden(shard.rows),
+          slots(steps_together * shard.rows),
+          slot_memory(task.gates ? 0 : steps_together * shard.rows * layout.row),
+          memory(Cell::MEMORY ? shard.rows * layout.padded_units : 0),
+          masked(task.mask ? shard.rows * task.sizes.units : 0) {}
+
+    void run() {
+        start();
+        for (Index first = 0; first < walk.longest(); first += steps_together) {
+            Index last = first + steps_together < walk.longest() ? first + steps_together : walk.longest();
+            multiply_inputs(first, last);
+            Index done = 0;
+            for (Index step = first; step < last; ++step) {
+                Index rows = walk.active(step);
+                take_step(step, rows, slots + done);
+                done += rows;
+            }
+        }
+        finish();
+    }
+
+private:
+    void start() {
+        const Index units = task.sizes.units;
+        for (Index i = 0; i < shard.rows; ++i) {
+            const Index row = shard.row[i] * units;
+            hidden[i] = task.h0 + row;
+            if (Cell::MEMORY) pack_vectors(task.c0 + row, 1, units, layout.padded_units, memory_row(i));
+            if (task.mask) mask_row(i, task.h0 + row);
+        }
+    }
+
+    // The product of several steps at once, so that the weights are fetched once for all of them.
+    void multiply_inputs(Index first, Index last) {
+        const Index features = task.sizes.features;
+        Index count = 0;
+        for (Index step = first; step < last; ++step)
+            for (Index i = 0, rows = walk.active(step); i < rows; ++i, ++count) {
+                xs[count] = task.xs + walk.place(step, i) * features;
+                slots[count] = task.gates ? task.gates + (step * task.sizes.batch + shard.row[i]) * layout.row
+                                          : slot_memory + count * layout.row;
+            }
+        for (Index block = 0; block < layout.blocks; ++block) {
+            constexpr Index PANEL = Layout<Cell>::PANEL;
+            for (Index i = 0; i < count; ++i) starts[i] = weights.bias + block * PANEL;
+            multiply<Layout<Cell>::PANEL_VECTORS>(
+                count, {xs, 0, 1, 0}, {weights.input + block * PANEL * features, PANEL, 0}, 1, features, {starts, 0},
+                {slots, block * Layout<Cell>::BLOCK});
+            if constexpr (Cell::SLOTS > Cell::GATES)  // the slot that only the recurrent product fills
+                for (Index i = 0; i < count; ++i)
+                    store(slots[i] + block * Layout<Cell>::BLOCK + PANEL, load(weights.vectors + block * LANES));
+        }
+    }
+
+    void take_step(Index step, Index rows, float* const* slot) {
+        const Index units = task.sizes.units;
+        for (Index block = 0; block < layout.blocks; ++block) {
+            constexpr Index PANEL = Layout<Cell>::PANEL;
+            const Index at = block * Layout<Cell>::BLOCK + Layout<Cell>::RECURRENT;
+            multiply<Layout<Cell>::PANEL_VECTORS>(rows, {hidden, 0, 1, 0},
+                                                  {weights.recurrent + block * PANEL * units, PANEL, 0}, 1, units,
+                                                  {slot, at}, {slot, at});
+            for (Index i = 0; i < rows; ++i)
+                open_gates(step, i, block * Layout<Cell>::UNITS, slot[i] + block * Layout<Cell>::BLOCK);
+        }
+        for (Index i = 0; i < rows; ++i) {
+            const float* h = task.outputs + walk.place(step, i) * units;
+            if (task.mask)
+                mask_row(i, h);
+            else
+                hidden[i] = h;
+        }
+    }
+
+    // A block's slots of one row: from sums to gates, memory and hidden state.
+    void open_gates(Index step, Index i, Index first, float* slot) {
+        const Index units = task.sizes.units;
+        float* h = task.outputs + walk.place(step, i) * units;
+        const float* h_before = step ? task.outputs + walk.place(step - 1, i) * units
+                                     : task.h0 + shard.row[i] * units;
+        float* kept = task.cells ? task.cells + (step * task.sizes.batch + shard.row[i]) * layout.padded_units : nullptr;
+        for (int u = 0; u < Cell::UNIT_VECTORS; ++u) {
+            const Index unit = first + u * LANES;
+            if (unit >= units) break;
+            Vector slots[Cell::SLOTS], vectors[Cell::VECTORS + 1], state;
+            for (int s = 0; s < Cell::SLOTS; ++s) slots[s] = load(slot + (s * Cell::UNIT_VECTORS + u) * LANES);
+            for (int v = 0; v < Cell::VECTORS; ++v)
+                vectors[v] = load(weights.vectors + v * layout.padded_units + unit);
+            state = Cell::MEMORY ? load(memory_row(i) + unit) : load_first(h_before + unit, units - unit);
+            store_first(h + unit, Cell::forward(slots, state, vectors), units - unit);
+            if (Cell::MEMORY) store(memory_row(i) + unit, state);
+            if (Cell::MEMORY && kept) store(kept + unit, state);
+            if (Cell::KEEPS && task.gates)
+                for (int s = 0; s < Cell::SLOTS; ++s) store(slot + (s * Cell::UNIT_VECTORS + u) * LANES, slots[s]);
+        }
+    }
+
+    void finish() {
+        const Index units = task.sizes.units;
+        for (Index i = 0; i < shard.rows; ++i) {
+            const Index row = shard.row[i] * units, length = shard.length[i];
+            const float* h = length ? task.outputs + walk.place(length - 1, i) * units : task.h0 + row;
+            copy(task.h_final + row, h, units);
+            if (Cell::MEMORY) copy(task.c_final + row, memory_row(i), units);
+            for (Index time = length; time < task.sizes.steps; ++time)
+                clear(task.outputs + time * task.sizes.batch * units + row, units);
+        }
+    }
+
+    float* memory_row(Index i) { return memory + i * layout.padded_units; }
+
+    void mask_row(Index i, const float* h) {
+        const Index units = task.sizes.units;
+        const float* mask = task.mask + shard.row[i] * units;
+        float* to = masked + i * units;
+        for (Index unit = 0; unit < units; ++unit) to[unit] = h[unit] * mask[unit];
+        hidden[i] = to;
+    }
+
+    const Forward& task;
+    const ForwardWeights<Cell>& weights;
+    const Layout<Cell>& layout;
+    const Shard& shard;
+    const Walk walk;
+    const Index steps_together;
+    Scratch<const float*> xs, starts, hidden;
+    Scratch<float*> slots;
+    Scratch<float> slot_memory, memory, masked;
+};
+
+template <class Cell>
+void forward(const Forward& task, const Plan& plan, Pool& pool) {
+    struct Work {
+        const Forward& task;
+        const Plan& plan;
+        ForwardWeights<Cell> weights;
+    } work{task, plan, ForwardWeights<Cell>(task)};
+    pool.run(
+        plan.shards,
+        [](void* context, Index index) {
+            const Work& work = *static_cast<Work*>(context);
+            ForwardPass<Cell>(work.task, work.weights, work.plan.shard[index]).run();
+        },
+        &work);
+}
+
+}  // namespace treadle::TREADLE_ISA

@@ -1,0 +1,96 @@
+// What the kernels compute, as plain memory: no XLA and no vector type here.
+//
+// All arrays are row-major float32. A cell's gates stand side by side in `units` columns each, in the order of the
+// cell's equation. `states` below means the hidden state h and, for the LSTM family, the memory c.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace treadle {
+
+using Index = std::ptrdiff_t;
+
+enum Cell { SIMPLE_TANH, SIMPLE_RELU, LSTM, PEEPHOLE_LSTM, COUPLED_LSTM, GRU, CELLS };
+
+struct Sizes {
+    Index steps, batch, features, units;
+};
+
+struct Weights {
+    const float* input;      // (features, gates * units)
+    const float* recurrent;  // (units, gates * units)
+    const float* bias;       // (gates * units)
+    const float* vectors;    // (vectors of the cell, units): peepholes, or the GRU's bias of the recurrent candidate
+};
+
+// One direction through time. Outputs past a row's length are set to zero.
+struct Forward {
+    Sizes sizes;
+    Weights weights;
+    bool reverse;              // each row from its own last step to its first
+    const float* xs;           // (steps, batch, features)
+    const float *h0, *c0;      // (batch, units); c0 is null for cells without memory
+    const float* mask;         // (batch, units), multiplies h before the recurrent product; null for none
+    float* outputs;            // (steps, batch, units)
+    float *h_final, *c_final;  // (batch, units): the states at each row's length
+    float* gates;              // (steps, batch, kept_width): for the backward pass; null when it will not come
+    float* cells;              // (steps, batch, padded_units): likewise; null for cells without memory
+};
+
+struct Backward {
+    Sizes sizes;
+    Weights weights;
+    bool reverse;
+    const float* xs;
+    const float *h0, *c0;
+    const float* mask;
+    const float *outputs, *gates, *cells;        // as Forward left them
+    const float *d_outputs, *d_h, *d_c;          // gradients of outputs (null for zeros) and final states
+    float* d_xs;                                 // (steps, batch, features); null where not wanted
+    float *d_h0, *d_c0;                          // (batch, units)
+    float *d_input, *d_recurrent, *d_bias, *d_vectors;  // as in Weights
+};
+
+// Rows of the batch that one thread takes through all steps, longest first.
+struct Shard {
+    Index rows;
+    const Index* row;     // which of the batch
+    const Index* length;  // its steps, at most Sizes::steps
+};
+
+struct Plan {
+    Index shards;
+    const Shard* shard;
+};
+
+// Runs task(context, 0), ..., task(context, count - 1) in any order, on several threads, and returns when all are done.
+struct Pool {
+    virtual void run(Index count, void (*task)(void* context, Index index), void* context) = 0;
+
+protected:
+    ~Pool() = default;
+};
+
+// The kernels, compiled for one instruction set.
+struct Engine {
+    void (*forward[CELLS])(const Forward&, const Plan&, Pool&);
+    void (*backward[CELLS])(const Backward&, const Plan&, Pool&);
+};
+
+namespace plain {
+extern const Engine engine;
+}
+#if defined(__x86_64__)
+namespace avx2 {
+extern const Engine engine;
+}
+namespace avx512 {
+extern const Engine engine;
+}
+#endif
+
+// Units are padded to whole blocks of the widest vectors, so that every instruction set keeps arrays of one shape.
+constexpr Index WIDEST = 16;
+
+}  // namespace treadle

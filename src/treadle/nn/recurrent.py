@@ -1,0 +1,118 @@
+"""Recurrent cells, each its equation.
+
+`x` stands for x_t W + b and `h` for h_{t-1} U, of which `jnp.split` cuts out the gates; a * b is element by element.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jax.nn import relu, sigmoid
+from jax.numpy import tanh
+from jaxtyping import Array, Float
+
+from treadle.kernels import State
+
+Sums = Float[Array, "batch gates_units"]
+Vectors = Float[Array, "vectors units"]
+
+
+class SimpleTanh:
+    """h_t = tanh(x_t W + b + h_{t-1} U). Source: Elman 1990, Finding Structure in Time."""
+
+    kind: ClassVar[str] = "simple_tanh"
+    gates: ClassVar[int] = 1
+    states: ClassVar[int] = 1
+    vectors: ClassVar[int] = 0
+    forget_gate: ClassVar[int | None] = None
+
+    @staticmethod
+    def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:
+        return (tanh(x + h),)
+
+
+class SimpleRelu(SimpleTanh):
+    """h_t = max(0, x_t W + b + h_{t-1} U). Source: Le et al. 2015, section 2."""
+
+    kind: ClassVar[str] = "simple_relu"
+
+    @staticmethod
+    def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:
+        return (relu(x + h),)
+
+
+class LSTM:
+    """Input, forget and output gates around a memory. Source: Gers, Schmidhuber and Cummins 2000, section 3."""
+
+    kind: ClassVar[str] = "lstm"
+    gates: ClassVar[int] = 4
+    states: ClassVar[int] = 2
+    vectors: ClassVar[int] = 0
+    forget_gate: ClassVar[int | None] = 1
+
+    @staticmethod
+    def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:
+        _, c = state
+        i, f, g, o = jnp.split(x + h, 4, axis=-1)
+        c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        return sigmoid(o) * tanh(c), c
+
+
+class PeepholeLSTM(LSTM):
+    """An LSTM whose gates see the memory: i and f as it was, o as it is.
+
+    Source: Gers, Schraudolph and Schmidhuber 2002, section 2.2.
+    """
+
+    kind: ClassVar[str] = "peephole_lstm"
+    vectors: ClassVar[int] = 3
+
+    @staticmethod
+    def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:
+        _, c = state
+        i, f, g, o = jnp.split(x + h, 4, axis=-1)
+        p_i, p_f, p_o = vectors
+        c = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * tanh(g)
+        return sigmoid(o + p_o * c) * tanh(c), c
+
+
+class CoupledLSTM(LSTM):
+    """An LSTM that lets in as much as it forgets. Source: Greff et al. 2017, section 3 (CIFG)."""
+
+    kind: ClassVar[str] = "coupled_lstm"
+    gates: ClassVar[int] = 3
+    forget_gate: ClassVar[int | None] = 0
+
+    @staticmethod
+    def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:
+        _, c = state
+        f, g, o = jnp.split(x + h, 3, axis=-1)
+        f = sigmoid(f)
+        c = f * c + (1 - f) * tanh(g)
+        return sigmoid(o) * tanh(c), c
+
+
+class GRU:
+    """Update gate z, reset gate r after the recurrent product, as in cuDNN, Keras (`reset_after`) and ONNX.
+
+    `vectors` is the bias of the candidate's recurrent half. Source: Cho et al. 2014, section 2.3.
+    """
+
+    kind: ClassVar[str] = "gru"
+    gates: ClassVar[int] = 3
+    states: ClassVar[int] = 1
+    vectors: ClassVar[int] = 1
+    forget_gate: ClassVar[int | None] = None
+
+    @staticmethod
+    def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:
+        (before,) = state
+        x_z, x_r, x_n = jnp.split(x, 3, axis=-1)
+        h_z, h_r, h_n = jnp.split(h, 3, axis=-1)
+        z, r = sigmoid(x_z + h_z), sigmoid(x_r + h_r)
+        n = tanh(x_n + r * (h_n + vectors[0]))
+        return ((1 - z) * n + z * before,)
+
+
+CELLS = {cell.kind: cell for cell in (SimpleTanh, SimpleRelu, LSTM, PeepholeLSTM, CoupledLSTM, GRU)}

@@ -1,0 +1,129 @@
+"""The part of a network that reads a text: tokens to vectors, vectors to states, states to one vector."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+from numpy.typing import NDArray
+
+from treadle.bundle.graph import Graph
+from treadle.nn import recurrent_onnx
+from treadle.nn.convolution import Convolution
+from treadle.nn.dropout import Dropout, keep_mask
+from treadle.nn.pooling import Pooling, make_pooling
+from treadle.nn.recurrent_layers import RecurrentNetwork
+from treadle.nn.tokens import Runs, TokenEmbedding, within, write_within
+from treadle.text_recipe import RECURRENT, EncoderRecipe
+
+Tokens = Int[Array, "rows time"]
+Lengths = Int[Array, " rows"]
+
+
+class TextEncoder(eqx.Module):
+    """A vector for every text; what stands behind a text's length changes nothing."""
+
+    embedding: TokenEmbedding
+    runs: Runs | None
+    convolution: Convolution | None
+    recurrent: RecurrentNetwork | None
+    pooling: Pooling | None
+    """None where the vector is the recurrent network's last state."""
+    token_dropout: Dropout
+    dropout: Dropout
+    width: int = eqx.field(static=True)
+    """Of the vector."""
+
+    def __init__(
+        self,
+        recipe: EncoderRecipe,
+        numbers: int,
+        rng: np.random.Generator,
+        vectors: NDArray[np.float32] | None = None,
+    ) -> None:
+        """
+        Args:
+            recipe: the recipe's section `model.text`.
+            numbers: size of the vocabulary.
+            rng: what the first weights are drawn from.
+            vectors: where embeddings begin, shape (numbers, recipe.embedding_width), NaN for tokens without one.
+        """
+        self.runs = Runs(recipe.ngrams, numbers, recipe.buckets, rng) if recipe.ngrams > 1 else None
+        rows = numbers + (recipe.buckets if self.runs else 0)
+        self.embedding = TokenEmbedding(rows, recipe.embedding_width, rng, vectors)
+        self.convolution = self.recurrent = None
+        self.width = recipe.embedding_width
+        if recipe.encoder == "convolution":
+            self.convolution = Convolution(recipe.widths, recipe.embedding_width, recipe.units, rng)
+            self.width = len(recipe.widths) * recipe.units
+        elif recipe.encoder in RECURRENT:
+            self.recurrent = RecurrentNetwork(
+                f"simple_{recipe.activation}" if recipe.encoder == "simple_rnn" else recipe.encoder,
+                recipe.embedding_width,
+                recipe.units,
+                rng,
+                layers=recipe.layers,
+                bidirectional=recipe.bidirectional,
+                dropout=recipe.dropout,
+                recurrent_dropout=recipe.recurrent_dropout,
+            )
+            self.width = self.recurrent.width
+        self.pooling = make_pooling(recipe.pools, self.width, rng) if recipe.pools != "last" else None
+        self.token_dropout = Dropout(recipe.token_dropout)
+        self.dropout = Dropout(recipe.dropout)
+
+    def __call__(self, tokens: Tokens, lengths: Lengths) -> Float[Array, "rows width"]:
+        """The vector of every text; `tokens` are padded at the end, `lengths` are at least 1."""
+        return self._read(tokens, lengths, None)
+
+    def learn(self, tokens: Tokens, lengths: Lengths, key: PRNGKeyArray) -> Float[Array, "rows width"]:
+        """The vectors for a training batch; `key` decides what drops out."""
+        return self._read(tokens, lengths, key)
+
+    def _read(self, tokens: Tokens, lengths: Lengths, key: PRNGKeyArray | None) -> Float[Array, "rows width"]:
+        present = within(tokens.shape[1], lengths)
+        if self.runs is not None:
+            tokens, present = self.runs(tokens, lengths)
+        tokens = jnp.where(present, tokens, -1)
+        whole, values, between, pooled = (None,) * 4 if key is None else jax.random.split(key, 4)
+        if whole is not None and self.token_dropout.rate:
+            tokens = jnp.where(keep_mask(whole, tokens.shape, 1.0 - self.token_dropout.rate), tokens, -1)
+        # Time comes first where steps are taken one after the other.
+        x = self.embedding(tokens if self.recurrent is None else tokens.T)
+        if values is not None:
+            x = self.dropout(x / (1.0 - self.token_dropout.rate), values)
+        if self.recurrent is not None:
+            read = self.recurrent(x, lengths) if between is None else self.recurrent.learn(x, lengths, between)
+            vector = read.last if self.pooling is None else self.pooling(read.outputs.swapaxes(0, 1), present)
+        else:
+            assert self.pooling is not None
+            vector = self.pooling(x if self.convolution is None else self.convolution(x), present)
+        return vector if pooled is None else self.dropout(vector, pooled)
+
+    def write(self, graph: Graph, tokens: str, lengths: str, name: str) -> str:
+        """Add this encoder, applied to the values `tokens` and `lengths`, to `graph`."""
+        if self.recurrent is not None:
+            return self._write_recurrent(graph, tokens, lengths, name)
+        assert self.pooling is not None
+        if self.runs is not None:
+            tokens, present = self.runs.write(graph, tokens, lengths, f"{name}.runs")
+        else:
+            present = write_within(graph, tokens, lengths)
+        x = self.embedding.write(graph, tokens, f"{name}.embedding")
+        if self.convolution is not None:
+            there = graph.add("Cast", [present], {"to": 1})
+            there = graph.add("Unsqueeze", [there, graph.constant(np.array([2]), f"{name}.beside")])
+            x = self.convolution.write(graph, graph.add("Mul", [x, there]), f"{name}.convolution")
+        return self.pooling.write(graph, x, present, f"{name}.pooling")
+
+    def _write_recurrent(self, graph: Graph, tokens: str, lengths: str, name: str) -> str:
+        assert self.recurrent is not None
+        turned = graph.add("Transpose", [tokens], {"perm": [1, 0]})
+        x = self.embedding.write(graph, turned, f"{name}.embedding")
+        written = recurrent_onnx.write(self.recurrent, graph, x, lengths, f"{name}.recurrent")
+        if self.pooling is None:
+            return written.last
+        states = graph.add("Transpose", [written.outputs], {"perm": [1, 0, 2]})
+        return self.pooling.write(graph, states, write_within(graph, tokens, lengths), f"{name}.pooling")

@@ -1,0 +1,97 @@
+"""The parts of a recipe that speak of text: how it becomes tokens, and what reads them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from treadle.section import Positive, Section, unused
+
+RECURRENT = ("simple_rnn", "lstm", "peephole_lstm", "coupled_lstm", "gru")
+"""Encoders that read a text word by word."""
+
+
+class TextRecipe(Section):
+    """How texts become tokens (columns of data.kinds: text)."""
+
+    tokens: Literal["words", "byte_pairs", "characters"] = "words"
+    """What a text is cut into: words, pieces of words that are frequent (Sennrich et al. 2016), or characters."""
+    vocabulary: Positive = 20_000
+    """Most tokens that are told apart: the most frequent of the training texts. The others are one, unknown."""
+    hashing: bool = False
+    """Tell words apart by a hash of `vocabulary` values, so that none is unknown and none need be learnt."""
+    min_count: Positive = 1
+    """Tokens seen less often in the training texts are unknown."""
+    lowercase: bool = True
+    """Read capitals as small letters."""
+    drop: tuple[Literal["html", "punctuation", "stop_words", "scheme"], ...] = ()
+    """What is left out: html (tags, and entities become characters), punctuation, stop_words (frequent English words,
+    never a negation), scheme (the https:// before an address)."""
+    length: Positive = 256
+    """Most tokens that are read of a text."""
+    keep: Literal["first", "last"] = "first"
+    """Which end of a longer text is read."""
+
+    @model_validator(mode="after")
+    def _no_unused_options(self) -> Self:
+        unused(self, ("hashing",), used=self.tokens == "words", needs="features.text.tokens: words")
+        unused(self, ("min_count",), used=not self.hashing, needs="features.text.hashing: false")
+        if "stop_words" in self.drop and self.tokens != "words":
+            raise ValueError("drop: stop_words would not be used: it needs features.text.tokens: words")
+        return self
+
+
+class EncoderRecipe(Section):
+    """The part of the network that reads a text."""
+
+    encoder: Literal["bag", "convolution", "simple_rnn", "lstm", "peephole_lstm", "coupled_lstm", "gru"] = "bag"
+    """What reads the tokens: a bag of their vectors, a convolution over neighbours, or a recurrent network."""
+    embedding_width: Positive = 64
+    """Width of a token's vector."""
+    vectors: str | None = None
+    """A file of word vectors (GloVe or word2vec text format, also .gz and .xz) from which embeddings start."""
+    ngrams: Annotated[int, Field(ge=1, le=5)] = 1
+    """Bag: runs of up to so many tokens have vectors of their own."""
+    buckets: Positive = 2**18
+    """Bag: vectors shared by all runs of two and more tokens, by a hash of the run."""
+    units: Positive = 128
+    """Width of what a convolution or a recurrent network says at every token."""
+    widths: tuple[Positive, ...] = (3, 4, 5)
+    """Convolution: neighbouring tokens that are read together, one filter bank for each width."""
+    activation: Literal["tanh", "relu"] = "tanh"
+    """Simple RNN: what bends its state."""
+    layers: Positive = 1
+    """Recurrent layers, one upon the other."""
+    bidirectional: bool = False
+    """Recurrent: read from both ends."""
+    pooling: Literal["last", "mean", "max", "attention"] | None = None
+    """How many tokens become one vector. Default: mean for a bag, max for a convolution, last for recurrent ones."""
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Share of the values of embeddings, between layers and after pooling that every training step leaves out."""
+    recurrent_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Share of the recurrent state that every training step leaves out, the same at every token."""
+    token_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Share of the tokens that every training step leaves out."""
+
+    @property
+    def pools(self) -> Literal["last", "mean", "max", "attention"]:
+        """The pooling, decided."""
+        if self.encoder in RECURRENT:
+            return self.pooling or "last"
+        return self.pooling or ("mean" if self.encoder == "bag" else "max")
+
+    @model_validator(mode="after")
+    def _no_unused_options(self) -> Self:
+        def only(keys: tuple[str, ...], *encoders: str) -> None:
+            unused(self, keys, used=self.encoder in encoders, needs=f"model.text.encoder: {' or '.join(encoders)}")
+
+        only(("ngrams",), "bag")
+        unused(self, ("buckets",), used=self.ngrams > 1, needs="model.text.ngrams above 1")
+        only(("widths",), "convolution")
+        only(("units",), "convolution", *RECURRENT)
+        only(("activation",), "simple_rnn")
+        only(("layers", "bidirectional", "recurrent_dropout"), *RECURRENT)
+        if self.pooling == "last" and self.encoder in ("bag", "convolution"):
+            raise ValueError(f"pooling: last does not fit encoder: {self.encoder}, which keeps no memory of the text")
+        return self

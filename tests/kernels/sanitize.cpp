@@ -1,0 +1,112 @@
+// Drives the kernels without XLA, over arrays of exactly their size, for a run under sanitizers.
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "lookup.h"
+#include "plan.h"
+#include "pool.h"
+
+using namespace treadle;
+using Floats = std::vector<float>;
+
+namespace {
+
+constexpr Index GATES[] = {1, 1, 4, 4, 3, 3}, SLOTS[] = {0, 0, 4, 4, 3, 4}, VECTORS[] = {0, 0, 0, 3, 0, 1};
+
+std::mt19937 random_bits(7);
+
+Floats normal(Index count) {
+    std::normal_distribution<float> draw(0.0f, 0.5f);
+    Floats numbers(count);
+    for (float& number : numbers) number = draw(random_bits);
+    return numbers;
+}
+
+bool finite(const Floats& numbers) {
+    for (float number : numbers)
+        if (!std::isfinite(number)) return false;
+    return true;
+}
+
+// One layer forwards and backwards; false where a result is no number or stands where none should.
+bool run(int cell, Sizes sizes, bool reverse, bool masked, bool kept, Index threads) {
+    const Index gates = GATES[cell], padded = (sizes.units + WIDEST - 1) / WIDEST * WIDEST;
+    const Index rows = sizes.batch * sizes.units, steps = sizes.steps * sizes.batch;
+    const bool memory = cell == LSTM || cell == PEEPHOLE_LSTM || cell == COUPLED_LSTM;
+    std::vector<std::int32_t> lengths(sizes.batch);
+    for (std::int32_t& length : lengths) length = random_bits() % (sizes.steps + 1);
+    std::vector<std::thread> helpers;
+    auto schedule = [&](std::function<void()> job) { helpers.emplace_back(job); };
+    SharedPool<decltype(schedule)> pool(schedule);
+    const Shares shares(lengths.data(), sizes.batch, sizes.steps, threads);
+
+    const Floats input = normal(sizes.features * gates * sizes.units), recurrent = normal(sizes.units * gates * sizes.units);
+    const Floats bias = normal(gates * sizes.units), vectors = normal(VECTORS[cell] * sizes.units);
+    const Floats xs = normal(steps * sizes.features), h0 = normal(rows), c0 = normal(memory ? rows : 0);
+    const Floats mask = normal(masked ? rows : 0);
+    Floats outputs(steps * sizes.units, NAN), h_final(rows, NAN), c_final(memory ? rows : 0, NAN);
+    Floats kept_gates(kept ? steps * SLOTS[cell] * padded : 0), kept_cells(kept && memory ? steps * padded : 0);
+    const Weights weights = {input.data(), recurrent.data(), bias.data(), vectors.data()};
+    Engine const& engine = plain::engine;
+    engine.forward[cell]({sizes, weights, reverse, xs.data(), h0.data(), memory ? c0.data() : nullptr,
+                          masked ? mask.data() : nullptr, outputs.data(), h_final.data(), c_final.data(),
+                          kept_gates.empty() ? nullptr : kept_gates.data(),
+                          kept_cells.empty() ? nullptr : kept_cells.data()},
+                         shares.plan(), pool);
+    bool good = finite(outputs) && finite(h_final) && finite(c_final);
+    for (Index row = 0; row < sizes.batch; ++row)
+        for (Index time = lengths[row]; time < sizes.steps; ++time)
+            for (Index unit = 0; unit < sizes.units; ++unit)
+                good = good && outputs[(time * sizes.batch + row) * sizes.units + unit] == 0.0f;
+    if (kept) {
+        const Floats d_outputs = normal(steps * sizes.units), d_h = normal(rows), d_c = normal(c0.size());
+        Floats d_xs(xs.size(), NAN), d_h0(rows, NAN), d_c0(c0.size(), NAN), d_input(input.size(), NAN);
+        Floats d_recurrent(recurrent.size(), NAN), d_bias(bias.size(), NAN), d_vectors(vectors.size(), NAN);
+        engine.backward[cell]({sizes, weights, reverse, xs.data(), h0.data(), memory ? c0.data() : nullptr,
+                               masked ? mask.data() : nullptr, outputs.data(), kept_gates.data(), kept_cells.data(),
+                               reverse ? nullptr : d_outputs.data(), d_h.data(), d_c.data(),
+                               masked ? nullptr : d_xs.data(), d_h0.data(), d_c0.data(), d_input.data(),
+                               d_recurrent.data(), d_bias.data(), d_vectors.data()},
+                              shares.plan(), pool);
+        good = good && (masked || finite(d_xs)) && finite(d_h0) && finite(d_c0) && finite(d_input) &&
+               finite(d_recurrent) && finite(d_bias) && finite(d_vectors);
+    }
+    for (std::thread& helper : helpers) helper.join();
+    return good;
+}
+
+bool run_lookup() {
+    const std::vector<std::int32_t> codes = {0, 4, -1, 5, 2, 4, 1 << 30};
+    const Lookup task = {5, 19, static_cast<Index>(codes.size()), codes.data()};
+    const Floats table = normal(task.words * task.width), d_rows = normal(task.count * task.width);
+    Floats rows(d_rows.size(), NAN), d_table(table.size(), NAN);
+    look_up(task, table.data(), rows.data(), 0, 3);
+    look_up(task, table.data(), rows.data(), 3, task.count);
+    add_up(task, d_rows.data(), d_table.data(), 0, 16);
+    add_up(task, d_rows.data(), d_table.data(), 16, 19);
+    return finite(rows) && finite(d_table) && rows[2 * task.width] == 0.0f && d_table[3 * task.width] == 0.0f;
+}
+
+}  // namespace
+
+int main() {
+    const Sizes shapes[] = {{5, 9, 3, 7}, {3, 70, 17, 33}, {1, 1, 1, 1}, {0, 3, 2, 5}, {4, 0, 2, 5}, {3, 2, 0, 16}, {9, 6, 70, 64}};
+    for (int cell = 0; cell < CELLS; ++cell)
+        for (const Sizes& sizes : shapes)
+            for (int way = 0; way < 8; ++way)
+                if (!run(cell, sizes, way & 1, way & 2, way & 4, 1 + way % 3)) {
+                    std::printf("cell %d, %td steps, batch %td, %td features, %td units, way %d: wrong\n", cell,
+                                sizes.steps, sizes.batch, sizes.features, sizes.units, way);
+                    return 1;
+                }
+    if (!run_lookup()) {
+        std::printf("lookup: wrong\n");
+        return 1;
+    }
+    std::printf("ok\n");
+    return 0;
+}
