@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from numpy.typing import NDArray
 
 from treadle.bundle.graph import Graph
@@ -20,6 +20,8 @@ from treadle.text_recipe import RECURRENT, EncoderRecipe
 
 Tokens = Int[Array, "rows time"]
 Lengths = Int[Array, " rows"]
+Vectors = Float[Array, "rows all width"]
+Present = Bool[Array, "rows all"]
 
 
 class TextEncoder(eqx.Module):
@@ -83,24 +85,49 @@ class TextEncoder(eqx.Module):
         return self._read(tokens, lengths, key)
 
     def _read(self, tokens: Tokens, lengths: Lengths, key: PRNGKeyArray | None) -> Float[Array, "rows width"]:
+        whole, values, between, pooled = (None,) * 4 if key is None else jax.random.split(key, 4)
+        tokens, present = self._all(tokens, lengths)
+        if whole is not None and self.token_dropout.rate:
+            tokens = jnp.where(keep_mask(whole, tokens.shape, 1.0 - self.token_dropout.rate), tokens, -1)
+        x = self._look_up(tokens)
+        if values is not None:
+            x = self.dropout(x / (1.0 - self.token_dropout.rate), values)
+        vector = self._combine(x, lengths, present, between)
+        return vector if pooled is None else self.dropout(vector, pooled)
+
+    def embed(self, tokens: Tokens, lengths: Lengths) -> tuple[Vectors, Present]:
+        """The first half of a call: the vectors of all that is read of every text, and which of them are there.
+
+        With `runs`, the vectors of single tokens stand first, then those of the runs of two that begin at each token,
+        and so on, `all` = longest * time of them; else `all` is time. What is not there has a vector of zeros.
+        """
+        tokens, present = self._all(tokens, lengths)
+        return self._look_up(tokens), present
+
+    def combine(self, vectors: Vectors, lengths: Lengths, present: Present) -> Float[Array, "rows width"]:
+        """The second half of a call: what `embed` gave, to one vector for every text."""
+        return self._combine(vectors, lengths, present, None)
+
+    def _all(self, tokens: Tokens, lengths: Lengths) -> tuple[Tokens, Present]:
+        """The numbers that are looked up, -1 where there is none."""
         present = within(tokens.shape[1], lengths)
         if self.runs is not None:
             tokens, present = self.runs(tokens, lengths)
-        tokens = jnp.where(present, tokens, -1)
-        whole, values, between, pooled = (None,) * 4 if key is None else jax.random.split(key, 4)
-        if whole is not None and self.token_dropout.rate:
-            tokens = jnp.where(keep_mask(whole, tokens.shape, 1.0 - self.token_dropout.rate), tokens, -1)
-        # Time comes first where steps are taken one after the other.
-        x = self.embedding(tokens if self.recurrent is None else tokens.T)
-        if values is not None:
-            x = self.dropout(x / (1.0 - self.token_dropout.rate), values)
-        if self.recurrent is not None:
-            read = self.recurrent(x, lengths) if between is None else self.recurrent.learn(x, lengths, between)
-            vector = read.last if self.pooling is None else self.pooling(read.outputs.swapaxes(0, 1), present)
-        else:
+        return jnp.where(present, tokens, -1), present
+
+    def _look_up(self, tokens: Tokens) -> Vectors:
+        # Time comes first where steps are taken one after the other; here it only looks as if it did not.
+        return self.embedding(tokens) if self.recurrent is None else self.embedding(tokens.T).swapaxes(0, 1)
+
+    def _combine(
+        self, x: Vectors, lengths: Lengths, present: Present, key: PRNGKeyArray | None
+    ) -> Float[Array, "rows width"]:
+        if self.recurrent is None:
             assert self.pooling is not None
-            vector = self.pooling(x if self.convolution is None else self.convolution(x), present)
-        return vector if pooled is None else self.dropout(vector, pooled)
+            return self.pooling(x if self.convolution is None else self.convolution(x), present)
+        x = x.swapaxes(0, 1)
+        read = self.recurrent(x, lengths) if key is None else self.recurrent.learn(x, lengths, key)
+        return read.last if self.pooling is None else self.pooling(read.outputs.swapaxes(0, 1), present)
 
     def write(self, graph: Graph, tokens: str, lengths: str, name: str) -> str:
         """Add this encoder, applied to the values `tokens` and `lengths`, to `graph`."""
