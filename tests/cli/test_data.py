@@ -77,9 +77,10 @@ def test_data_sets_are_listed(packaged_data_only: None, run: Callable[..., Any])
     assert "bank_churn  10,000 rows, not here yet: treadle datasets fetch bank_churn\n" in told.out
     listed = {each["name"]: each for each in json.loads(run("datasets", "list", "--json").out)}
     assert listed.keys() >= {"bank_churn", "california_housing", "phishing_small", "phishing_uci"}
-    assert listed["bank_churn"]["path"] is None
-    assert Path(listed["phishing_small"]["path"]).is_file()
-    assert all(len(each["sha256"]) == 64 and each["licence"] and each["rows"] for each in listed.values())
+    assert listed["bank_churn"]["paths"] == []
+    assert [Path(path).is_file() for path in listed["phishing_small"]["paths"]] == [True]
+    assert all(each["sha256"] and each["licence"] and each["rows"] for each in listed.values())
+    assert all(len(digest) == 64 for each in listed.values() for digest in each["sha256"].values())
 
 
 def test_fetching_what_comes_with_a_package_says_where_it_is(packaged_data_only: None, run: Callable[..., Any]):
