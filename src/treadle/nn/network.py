@@ -69,7 +69,10 @@ class TableNetwork(eqx.Module):
 
     def __call__(self, inputs: Inputs) -> Float[Array, "rows *outputs"]:
         """Raw outputs, shape (rows, outputs), or (rows, members, outputs) of an ensemble."""
-        text = self.text(inputs["tokens"], inputs["lengths"]) if self.text else None
+        return self.answer(inputs, self.text(inputs["tokens"], inputs["lengths"]) if self.text else None)
+
+    def answer(self, inputs: Inputs, text: Float[Array, "rows width"] | None) -> Float[Array, "rows *outputs"]:
+        """Raw outputs as of a call, for texts that were read already: `text` stands in for tokens and lengths."""
         x = self._embed(inputs, text)
         for block in self.blocks:
             x = block(x)

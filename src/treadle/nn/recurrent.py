@@ -16,6 +16,8 @@ from treadle.kernels import State
 
 Sums = Float[Array, "batch gates_units"]
 Vectors = Float[Array, "vectors units"]
+Gates = tuple[Float[Array, "batch units"], ...]
+"""How far a cell's gates on its way from step to step are open, 0 to 1, in the order of `gate_names`."""
 
 
 class SimpleTanh:
@@ -26,6 +28,11 @@ class SimpleTanh:
     states: ClassVar[int] = 1
     vectors: ClassVar[int] = 0
     forget_gate: ClassVar[int | None] = None
+    gate_names: ClassVar[tuple[str, ...]] = ()
+
+    @staticmethod
+    def open(state: State, x: Sums, h: Sums, vectors: Vectors) -> Gates:
+        return ()
 
     @staticmethod
     def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:
@@ -50,12 +57,19 @@ class LSTM:
     states: ClassVar[int] = 2
     vectors: ClassVar[int] = 0
     forget_gate: ClassVar[int | None] = 1
+    gate_names: ClassVar[tuple[str, ...]] = ("forget", "input")
+
+    @staticmethod
+    def open(state: State, x: Sums, h: Sums, vectors: Vectors) -> Gates:
+        i, f, _, _ = jnp.split(x + h, 4, axis=-1)
+        return sigmoid(f), sigmoid(i)
 
     @staticmethod
     def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:
         _, c = state
-        i, f, g, o = jnp.split(x + h, 4, axis=-1)
-        c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        f, i = LSTM.open(state, x, h, vectors)
+        _, _, g, o = jnp.split(x + h, 4, axis=-1)
+        c = f * c + i * tanh(g)
         return sigmoid(o) * tanh(c), c
 
 
@@ -69,11 +83,19 @@ class PeepholeLSTM(LSTM):
     vectors: ClassVar[int] = 3
 
     @staticmethod
+    def open(state: State, x: Sums, h: Sums, vectors: Vectors) -> Gates:
+        _, c = state
+        i, f, _, _ = jnp.split(x + h, 4, axis=-1)
+        p_i, p_f, _ = vectors
+        return sigmoid(f + p_f * c), sigmoid(i + p_i * c)
+
+    @staticmethod
     def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:
         _, c = state
-        i, f, g, o = jnp.split(x + h, 4, axis=-1)
-        p_i, p_f, p_o = vectors
-        c = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * tanh(g)
+        f, i = PeepholeLSTM.open(state, x, h, vectors)
+        _, _, g, o = jnp.split(x + h, 4, axis=-1)
+        _, _, p_o = vectors
+        c = f * c + i * tanh(g)
         return sigmoid(o + p_o * c) * tanh(c), c
 
 
@@ -85,11 +107,17 @@ class CoupledLSTM(LSTM):
     forget_gate: ClassVar[int | None] = 0
 
     @staticmethod
+    def open(state: State, x: Sums, h: Sums, vectors: Vectors) -> Gates:
+        f, _, _ = jnp.split(x + h, 3, axis=-1)
+        f = sigmoid(f)
+        return f, 1 - f
+
+    @staticmethod
     def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:
         _, c = state
-        f, g, o = jnp.split(x + h, 3, axis=-1)
-        f = sigmoid(f)
-        c = f * c + (1 - f) * tanh(g)
+        f, i = CoupledLSTM.open(state, x, h, vectors)
+        _, g, o = jnp.split(x + h, 3, axis=-1)
+        c = f * c + i * tanh(g)
         return sigmoid(o) * tanh(c), c
 
 
@@ -104,13 +132,19 @@ class GRU:
     states: ClassVar[int] = 1
     vectors: ClassVar[int] = 1
     forget_gate: ClassVar[int | None] = None
+    gate_names: ClassVar[tuple[str, ...]] = ("update", "reset")
+
+    @staticmethod
+    def open(state: State, x: Sums, h: Sums, vectors: Vectors) -> Gates:
+        z, r, _ = jnp.split(x + h, 3, axis=-1)
+        return sigmoid(z), sigmoid(r)
 
     @staticmethod
     def step(state: State, x: Sums, h: Sums, vectors: Vectors) -> State:
         (before,) = state
-        x_z, x_r, x_n = jnp.split(x, 3, axis=-1)
-        h_z, h_r, h_n = jnp.split(h, 3, axis=-1)
-        z, r = sigmoid(x_z + h_z), sigmoid(x_r + h_r)
+        z, r = GRU.open(state, x, h, vectors)
+        _, _, x_n = jnp.split(x, 3, axis=-1)
+        _, _, h_n = jnp.split(h, 3, axis=-1)
         n = tanh(x_n + r * (h_n + vectors[0]))
         return ((1 - z) * n + z * before,)
 
