@@ -83,9 +83,17 @@ def test_texts_are_checked_cell_by_cell(times: int) -> None:
     assert checked.columns["note"][:3].tolist() == ["", "", "x"]
     assert checked.good[:6].tolist() == [True, False, False, False, False, False]
     empty = "is empty: there is nothing to read, and every training row had a text"
+    other = "is no text; it must be a string"
     reasons = [fault.reason for fault in checked.faults][:5]
-    assert reasons == [empty, empty, empty, "is no text", "is no text"]
+    assert reasons == [empty, empty, empty, other, other]
     assert len(checked.faults) == 5 * times
+
+
+def test_a_word_for_no_value_is_said_to_be_one() -> None:
+    checked = CONTRACT.check(from_rows([{"text": " null", "note": "NA"}]))
+    assert [(fault.value, fault.reason) for fault in checked.faults] == [
+        (" null", "means 'no value' here (data.missing): there is nothing to read, and every training row had a text")
+    ]
 
 
 def test_a_long_text_is_named_by_its_beginning() -> None:

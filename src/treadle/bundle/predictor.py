@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,6 +41,8 @@ class Predictions:
     """Number of each row in its source, shape (rows,)."""
     faults: tuple[Fault, ...] = ()
     notices: tuple[str, ...] = ()
+    unread: tuple[int, ...] = ()
+    """Numbers of the rows whose texts hold nothing that training saw; `notices` says so too."""
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -59,6 +61,13 @@ class Readied:
     checked: Checked
     inputs: dict[str, NDArray[Any]]
     """What the network takes, for the rows without a fault."""
+
+    @cached_property
+    def unread(self) -> NDArray[np.int64]:
+        """Numbers of the rows whose texts hold no token that the network knows."""
+        if "tokens" not in self.inputs:
+            return np.empty(0, np.int64)
+        return self.table.numbers[self.checked.good][(self.inputs["tokens"] <= UNKNOWN).all(axis=1)]
 
 
 class Predictor:
@@ -145,10 +154,7 @@ class Predictor:
             if on_bad_row == "fail":
                 raise ContractError(describe_faults(checked.faults, table.source))
             columns = {name: column[checked.good] for name, column in columns.items()}
-        inputs = self.bundle.features.transform(columns)
-        if "tokens" in inputs:
-            checked = _with_unknown(checked, inputs["tokens"], table.numbers[checked.good])
-        return Readied(table, checked, inputs)
+        return Readied(table, checked, self.bundle.features.transform(columns))
 
     def answer(self, readied: Readied, outputs: NDArray[np.float32], on_bad_row: OnBadRow = "fail") -> Predictions:
         """The last third of `predict_table`: the network's raw outputs to answers.
@@ -168,7 +174,9 @@ class Predictor:
             numbers = numbers[good]
         elif faults:
             answers = {name: _scatter(column, good) for name, column in answers.items()}
-        return Predictions(answers, numbers, faults, readied.checked.notices)
+        unread: tuple[int, ...] = tuple(readied.unread.tolist())
+        notices = (*readied.checked.notices, *_notice_of(unread))
+        return Predictions(answers, numbers, faults, notices, unread)
 
     def outputs(self, columns: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         """The network's raw outputs, shape (rows, outputs), for columns as `Contract.check` gives them."""
@@ -292,15 +300,12 @@ def _holds_columns(rows: Mapping[object, object]) -> bool:
     return any(isinstance(cells, list | tuple | np.ndarray) for cells in rows.values())
 
 
-def _with_unknown(checked: Checked, tokens: NDArray[np.int32], numbers: NDArray[np.int64]) -> Checked:
-    """What was checked, with a notice where a text has no token that the network knows."""
-    unread = np.flatnonzero((tokens <= UNKNOWN).all(axis=1))
-    if not len(unread):
-        return checked
+def _notice_of(unread: tuple[int, ...]) -> tuple[str, ...]:
+    if not unread:
+        return ()
     texts = "the text of 1 row holds" if len(unread) == 1 else f"the texts of {len(unread):,} rows hold"
-    first = f"{'' if len(unread) == 1 else 'such as '}row {numbers[unread[0]]}"
-    notice = f"{texts} nothing that training saw, {first}: the answer does not rest on it"
-    return dataclasses.replace(checked, notices=(*checked.notices, notice))
+    first = f"{'' if len(unread) == 1 else 'such as '}row {unread[0]}"
+    return (f"{texts} nothing that training saw, {first}: the answer does not rest on it",)
 
 
 def _narrow(good: NDArray[np.bool_], sound: NDArray[np.bool_]) -> NDArray[np.bool_]:

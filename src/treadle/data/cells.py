@@ -36,7 +36,7 @@ _NOT_A_NUMBER = "is no number"
 NOT_FINITE = "is not a finite number"
 _NOT_A_BOOLEAN = "is neither true nor false"
 _NOT_A_DATE = "is no date such as 2024-05-31 or 2024-05-31T14:30:00"
-_NOT_A_TEXT = "is no text"
+_NOT_A_TEXT = "is no text; it must be a string"
 _NOT_ONE_VALUE = "is a list, an object or bytes, not one value"
 _WORDS = {
     **dict.fromkeys(("true", "yes", "t", "y", "1"), 1.0),

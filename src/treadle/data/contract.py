@@ -24,6 +24,7 @@ from treadle.recipe import MISSING, Kind
 
 _ABSENT = "is missing, and no training row lacked it"
 _NO_TEXT = "is empty: there is nothing to read, and every training row had a text"
+_WORD_FOR_NONE = "means 'no value' here (data.missing): there is nothing to read, and every training row had a text"
 _SHOWN = 40
 _KEPT = 200
 _LISTED = 10
@@ -254,7 +255,7 @@ def _read_texts(field: Field, cells: Column, missing: Missing) -> Read:
             except ValueError as error:
                 bad.append((index, str(error)))
         elif not field.nullable:
-            bad.append((index, _NO_TEXT))
+            bad.append((index, _WORD_FOR_NONE if isinstance(cell, str) and cell.strip() else _NO_TEXT))
     return texts, bad, []
 
 

@@ -122,7 +122,7 @@ def _table(rows: list[list[str]], names: list[str], before: int, source: str) ->
 
 def _explain(message: str) -> str:
     if "field larger than field limit" in message:
-        return f"a cell has more than {CELL_LIMIT:,} characters; is a quote left open?"
+        return f"a cell has more than {CELL_LIMIT:,} characters; is a quote left open? Longer texts: as JSON Lines"
     if "unexpected end of data" in message:
         return "the text ends inside a quoted cell; a quote is left open"
     return f"{message}; inside a quoted cell a quote is written twice"

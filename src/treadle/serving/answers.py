@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -20,6 +20,7 @@ from treadle.serving.refusals import RequestError
 
 FAULTS_LISTED = 1000
 _SHOWN_CHARACTERS = 200
+UNREAD = "the text holds nothing that training saw: the answer does not rest on it"
 
 
 def refuse_faults(predictions: Predictions) -> None:
@@ -43,7 +44,7 @@ def answered_only(predictions: Predictions) -> Predictions:
         return predictions
     good = ~np.isin(predictions.numbers, [fault.row for fault in predictions.faults])
     columns = {name: column[good] for name, column in predictions.columns.items()}
-    return Predictions(columns, predictions.numbers[good], predictions.faults)
+    return replace(predictions, columns=columns, numbers=predictions.numbers[good])
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,15 @@ class Writer:
         return cls(predictor, tuple(map(canonical_text, labels)))
 
     def to_json(self, predictions: Predictions) -> bytes:
-        """`{"model", "predictions": [{"row", ...}], "faults": [...]}`."""
+        """`{"model", "predictions": [{"row", ...}], "faults": [...]}`, and `notices` where texts are read."""
         rows: list[dict[str, Any]] = []
         for number, record in zip(predictions.numbers.tolist(), predictions.records(), strict=True):
             if record.get("probabilities") is not None:
                 record["probabilities"] = dict(zip(self.labels, record["probabilities"], strict=True))
             rows.append({"row": number, **record})
         document = {"model": self.predictor.name, "predictions": rows, "faults": _listed(predictions.faults)}
+        if self.predictor.bundle.features.text is not None:
+            document["notices"] = [{"row": row, "reason": UNREAD} for row in predictions.unread[:FAULTS_LISTED]]
         return json.dumps(document, allow_nan=False).encode()
 
     def to_csv(self, table: Table, predictions: Predictions, on_bad_row: OnBadRow) -> str:
@@ -89,9 +92,13 @@ class Writer:
         names = (*form.columns.passed, *form.columns.answered)
         head = "".join(f"<th>{escape(name)}</th>" for name in names)
         rows = zip(*form.texts(table, predictions), strict=True)
-        body = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        body = "\n".join(
+            "<tr>" + "".join(f"<td dir='auto'>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+        )
         title = f"Predictions of {self.predictor.name}"
-        note = f"<p>{count_of(predictions.faults)}.</p>" if predictions.faults else ""
+        notes = [count_of(predictions.faults)] if predictions.faults else []
+        notes += [f"Row {row}: {UNREAD}" for row in predictions.unread[:FAULTS_LISTED]]
+        note = "".join(f"<p>{each}.</p>" for each in notes)
         return page(title, f"{note}<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>")
 
     def _form(self, table: Table, on_bad_row: OnBadRow) -> CsvForm:

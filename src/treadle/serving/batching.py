@@ -150,6 +150,7 @@ def _split(predictions: Predictions, tables: list[Table]) -> list[Predictions]:
             for fault in predictions.faults
             if start < fault.row <= end
         )
-        parts.append(Predictions(columns, table.numbers, faults))
+        unread = tuple(int(table.numbers[row - 1 - start]) for row in predictions.unread if start < row <= end)
+        parts.append(Predictions(columns, table.numbers, faults, unread=unread))
         start = end
     return parts

@@ -43,7 +43,7 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, timeout_s: fl
 def too_large(limit: int) -> RequestError:
     """The refusal of a body of more than `limit` bytes."""
     return RequestError(
-        413, "body_too_large", f"the body is larger than {limit} bytes; send the rows in several requests"
+        413, "body_too_large", f"the body is larger than {limit} bytes; send fewer rows at once, or shorter texts"
     )
 
 

@@ -27,12 +27,19 @@ PLATFORM = "treadle_onnx"
 
 _INTEGERS = {f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)}
 _FLOATS = {"FP16", "FP32", "FP64"}
-_TRUE_TYPES: dict[Kind, str] = {"number": "FP64", "category": "BYTES", "boolean": "BOOL", "date": "BYTES"}
+_TRUE_TYPES: dict[Kind, str] = {
+    "number": "FP64",
+    "category": "BYTES",
+    "boolean": "BOOL",
+    "date": "BYTES",
+    "text": "BYTES",
+}
 _TAKEN_TYPES: dict[Kind, set[str]] = {
     "number": _FLOATS | _INTEGERS,
     "category": {"BYTES", "BOOL"} | _FLOATS | _INTEGERS,
     "boolean": {"BOOL", "BYTES"} | _INTEGERS,
     "date": {"BYTES"},
+    "text": {"BYTES"},
 }
 _NOT_OURS = ("binary_data", "binary_data_output", "binary_data_size", "shared_memory_region", "classification")
 

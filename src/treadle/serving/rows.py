@@ -83,6 +83,7 @@ def rows_from_csv(body: bytes, charset: str, delimiter: str | None, contract: Co
         DataError: no table.
         RequestError: see `read_rows`.
     """
+    _require_charset(body, charset)
     text = BytesIO(body)
     chunks = read_delimited(text, "upload", encoding=charset, delimiter=delimiter, chunk_rows=max_rows)
     first, second = (*islice(chunks, 2), None, None)[:2]
@@ -94,6 +95,16 @@ def rows_from_csv(body: bytes, charset: str, delimiter: str | None, contract: Co
         message = f"more than {_MOST_OTHERS} columns besides those of the contract; send only what is needed"
         raise RequestError(413, "too_many_columns", message)
     return first
+
+
+def _require_charset(body: bytes, charset: str) -> None:
+    try:
+        body.decode(charset)
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        place = f"byte {error.start} (line {line})"
+        advice = "name its charset in Content-Type, as in text/csv; charset=windows-1252"
+        raise RequestError(422, "unreadable_rows", f"the text is not {charset}: {place}; {advice}") from None
 
 
 def _columns_of(rows: list[dict[str, Any]], contract: Contract) -> list[str]:

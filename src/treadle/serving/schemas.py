@@ -50,18 +50,28 @@ def predictions_schema(predictor: Predictor) -> dict[str, Any]:
     """JSON Schema of the JSON answer to a prediction request."""
     row = {"row": {"type": "integer", "minimum": 1, "description": "Number of the row in the request, from 1."}}
     row |= {name: {"anyOf": [schema, _NULL]} for name, schema in _answer_schemas(predictor).items()}
-    faults = {"type": "array", "items": fault_schema(), "description": "What is wrong with the rows without answer."}
+    properties: dict[str, Any] = {
+        "model": {"const": predictor.name},
+        "predictions": {
+            "type": "array",
+            "items": {"type": "object", "properties": row, "required": list(row), "additionalProperties": False},
+        },
+        "faults": {
+            "type": "array",
+            "items": fault_schema(),
+            "description": "What is wrong with the rows without answer.",
+        },
+    }
+    if predictor.bundle.features.text is not None:
+        properties["notices"] = {
+            "type": "array",
+            "items": _notice_schema(),
+            "description": "Rows that are answered, but whose text says nothing to the network.",
+        }
     return {
         "type": "object",
-        "properties": {
-            "model": {"const": predictor.name},
-            "predictions": {
-                "type": "array",
-                "items": {"type": "object", "properties": row, "required": list(row), "additionalProperties": False},
-            },
-            "faults": faults,
-        },
-        "required": ["model", "predictions", "faults"],
+        "properties": properties,
+        "required": list(properties),
         "additionalProperties": False,
     }
 
@@ -81,6 +91,11 @@ def _answer_schemas(predictor: Predictor) -> dict[str, dict[str, Any]]:
             "additionalProperties": False,
         },
     }
+
+
+def _notice_schema() -> dict[str, Any]:
+    properties = {"row": {"type": "integer", "minimum": 1}, "reason": {"type": "string"}}
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def fault_schema() -> dict[str, Any]:
