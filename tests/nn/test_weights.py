@@ -1,4 +1,6 @@
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -57,3 +59,15 @@ def test_arrays_of_another_network_are_refused(net):
         from_arrays(net, {**arrays, "output.bias": np.zeros(7, np.float32)})
     with pytest.raises(BundleError, match=r"output\.bias is float64"):
         from_arrays(net, {**arrays, "output.bias": np.zeros((2, 1))})
+
+
+@pytest.mark.parametrize("at_once", [0, 10**9])
+def test_the_gradient_of_every_weight_stands_where_the_weight_does(at_once, net, monkeypatch):
+    monkeypatch.setattr("treadle.nn.weights.JOINED_AT_ONCE", at_once)
+    apart = take_apart(net)
+
+    def half_of_squares(trained):
+        rebuilt = eqx.filter(assemble(net)(apart._replace(trained=trained)), eqx.is_inexact_array)
+        return sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(rebuilt)) / 2
+
+    np.testing.assert_allclose(jax.jit(jax.grad(half_of_squares))(apart.trained), apart.trained, rtol=1e-6)
