@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treadle.data import catalogue
-from treadle.data.addresses import host_of, without_scheme
+from treadle.data.addresses import host_of, is_address, without_scheme
 from treadle.data.catalogue import Dataset, File, fetch
 from treadle.data.cells import FEW
 from treadle.data.contract import Contract, Field
@@ -173,6 +173,23 @@ def test_the_host_of_an_address(address: str, host: str) -> None:
 def test_an_address_without_its_scheme() -> None:
     assert without_scheme("HTTPS://a.b/http://c") == "a.b/http://c"
     assert without_scheme("a.b/http://c") == "a.b/http://c"
+
+
+@pytest.mark.parametrize("text", ["https://a.test/b?c=d+e", " www.a.test", "http://10.0.0.1:80/x"])
+def test_what_looks_like_an_address(text: str) -> None:
+    assert is_address(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "good", "The end.", "end.", "3.5", "a.test is down", "a.test\nb.test", "https://"]
+)
+def test_what_looks_like_none(text: str) -> None:
+    assert not is_address(text)
+
+
+def test_an_address_is_the_example_where_addresses_were_learnt() -> None:
+    contract, _ = learn(table(text=["a.test/b", "c.test", "none here"], y="aba"), RECIPE, None)
+    assert contract.example_row() == {"text": "https://www.example.org/"}
 
 
 def test_addresses_of_one_host_stay_on_one_side() -> None:

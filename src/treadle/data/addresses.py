@@ -6,8 +6,17 @@ import re
 
 SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
 """What stands before the host: `https://`."""
+ADDRESS = "https://www.example.org/"
+"""Stands where an address is asked for; the name is reserved for examples (RFC 2606, section 3)."""
 _END_OF_HOST = re.compile(r"[/?#\\\s]")
 _PORT = re.compile(r":[0-9]*$")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text looks like a web address: one word, with a point in what would be its host."""
+    name, _, ending = host_of(text).rpartition(".")
+    named = bool(name and ending) and (not ending.isdecimal() or SCHEME.match(text) is not None)
+    return named and len(text.split()) == 1
 
 
 def without_scheme(address: str) -> str:

@@ -99,7 +99,8 @@ class Field(BaseModel):
     numeric_categories: bool = False
     """Whether the categories are numbers, and answers in JSON give numbers."""
     typical: float | str | None = None
-    """Median, or most frequent value: what a screen shows first."""
+    """Median, or most frequent value: what a screen shows first. Of texts, a made-up one where any other would not do:
+    a web address."""
 
     @property
     def lowest(self) -> float:
@@ -129,9 +130,9 @@ class Field(BaseModel):
 
     @property
     def example(self) -> str | float | bool | None:
-        """The typical value as a request holds it; None where none is known. No text is typical: any will do."""
+        """The typical value as a request holds it; None where none is known."""
         if self.kind == "text":
-            return EXAMPLE
+            return self.typical or EXAMPLE
         if self.typical is None or isinstance(self.typical, str):
             return self.values[self.codes[self.typical]] if self.typical in self.codes else self.typical
         if self.kind == "boolean":

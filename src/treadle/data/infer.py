@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treadle.data import cells as reading
+from treadle.data.addresses import ADDRESS, is_address
 from treadle.data.cells import Missing, NumericKind, missing_cells
 from treadle.data.contract import Contract, Field
 from treadle.data.table import Column, Table
@@ -207,17 +208,26 @@ def _learn_values(name: str, kind: NumericKind, cells: Column, missing: Missing)
 
 
 def _learn_texts(name: str, cells: Column, missing: Missing) -> Field | None:
-    sizes = []
+    sizes, addresses = [], 0
     for cell in cells.tolist():
         if reading.is_missing(cell, missing):
             continue
         try:
-            sizes.append(len(reading.read_text(cell)))
+            text = reading.read_text(cell)
         except ValueError as error:
             raise ValueError(f"column {name!r}: data.kinds says text, but {cell!r} {error}") from None
+        sizes.append(len(text))
+        addresses += is_address(text)
     if not sizes:
         return None
-    return Field(name=name, kind="text", nullable=len(sizes) < len(cells), minimum=min(sizes), maximum=max(sizes))
+    return Field(
+        name=name,
+        kind="text",
+        nullable=len(sizes) < len(cells),
+        minimum=min(sizes),
+        maximum=max(sizes),
+        typical=ADDRESS if addresses > len(sizes) / 2 else None,
+    )
 
 
 def is_prose(cells: Column, missing: Missing) -> bool:

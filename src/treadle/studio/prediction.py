@@ -21,6 +21,8 @@ PERMUTATIONS = 32
 MOST_BARS = 10
 MOST_CLASSES = 10
 LONGEST_CELL = 60
+LONGEST_JSON = 20_000
+"""Characters of a row that are worth showing; a longer one would only be sent back to the browser."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ def show(predictor: Predictor, key: str) -> None:
             st.error(plain_lines(error), icon=":material/error:")
             return
     if kept not in st.session_state:
-        st.caption("The controls show a typical row. Set what you know, then press Predict.")
+        typical = any(field.kind != "text" for field in predictor.contract.features)
+        hint = "The controls show a typical row. Set what you know" if typical else "Type or paste a text"
+        st.caption(f"{hint}, then press Predict.")
         return
     _show_answer(predictor, st.session_state[kept])
 
@@ -119,8 +123,10 @@ def _show_answer(predictor: Predictor, given: Answer) -> None:
             _show_class(predictor.contract.target.name, predictor.answers, given)
         else:
             _show_value(predictor, given)
-        with st.expander("This row as JSON"):
-            st.code(json.dumps(given.row, ensure_ascii=False, indent=1), language="json")
+        document = json.dumps(given.row, ensure_ascii=False, indent=1)
+        if len(document) <= LONGEST_JSON:
+            with st.expander("This row as JSON"):
+                st.code(document, language="json")
     with right:
         _show_moved(predictor, given)
 

@@ -16,12 +16,15 @@ from treadle.studio.text import plain, plain_lines
 
 # A plain weave, made here: Streamlit would fetch an icon named by its letters from another server.
 THREADS = np.array([[[47, 111, 159], [222, 233, 242]], [[222, 233, 242], [194, 87, 43]]], np.uint8)
+DIRECTION = "<style>textarea { unicode-bidi: plaintext; }</style>"
+"""A paragraph of Arabic or Hebrew runs from the right, one of English from the left, whatever the page does."""
 ICON = Image.fromarray(np.tile(THREADS, (2, 2, 1)).repeat(16, axis=0).repeat(16, axis=1))
 
 
 def show(paths: list[Path]) -> None:
     """Draw the page for the bundles at `paths`; the first one is chosen at the start."""
     st.set_page_config(page_title="Treadle", page_icon=ICON, layout="wide")
+    st.html(DIRECTION)
     with st.sidebar:
         path = _choose(paths)
     predictor = _read(path)
@@ -32,7 +35,9 @@ def show(paths: list[Path]) -> None:
         facts.show(predictor.bundle, path)
     target = plain(predictor.contract.target.name)
     st.header(plain(predictor.name), anchor=False)
-    st.caption(f"{predictor.task.capitalize()} of **{target}** from {len(predictor.contract.features)} columns")
+    count = len(predictor.contract.features)
+    columns = f"{count} columns" if count > 1 else f"the column **{plain(predictor.contract.features[0].name)}**"
+    st.caption(f"{predictor.task.capitalize()} of **{target}** from {columns}")
     one_row, table, report = st.tabs(["One row", "A CSV file", "Report"])
     with one_row:
         prediction.show(predictor, key)

@@ -14,7 +14,7 @@ import streamlit as st
 from treadle.bundle.forms import Columns, CsvForm
 from treadle.bundle.predictor import Predictor
 from treadle.bundle.stream import CHUNK_ROWS, Summary, predict_stream
-from treadle.data.contract import EXAMPLE, Contract, Field
+from treadle.data.contract import Contract, Field
 from treadle.data.delimited import read_delimited
 from treadle.data.table import Table
 from treadle.errors import DataError, TreadleError
@@ -27,6 +27,8 @@ ENCODINGS = ("utf-8", "cp1252", "utf-16")
 SHOWN_ROWS = 1000
 SHOWN_NAMES = 40
 LONGEST_CELL = 60
+LONGEST_SHOWN = 300
+"""Characters of a cell in the table; the download has all of it."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,11 @@ def _cells(table: Table) -> dict[str, list[Any]]:
     names = list(table.columns)
     answers = names.index("label" if "label" in names else "value") if {"label", "value"} & set(names) else 0
     ordered = names[answers:] + names[:answers]
-    return {"row": table.numbers.tolist(), **{name: table.columns[name].tolist() for name in ordered}}
+    return {"row": table.numbers.tolist(), **{name: _begun(table.columns[name].tolist()) for name in ordered}}
+
+
+def _begun(cells: list[str]) -> list[str]:
+    return [cell if len(cell) <= LONGEST_SHOWN else f"{cell[:LONGEST_SHOWN]}..." for cell in cells]
 
 
 def _show_faults(summary: Summary) -> None:
@@ -157,13 +163,15 @@ def _needed(contract: Contract) -> str:
     return f"Every row of a file at once. It needs the columns {', '.join(names[:SHOWN_NAMES])}{more}; others are kept."
 
 
-def _typical(field: Field) -> str:
+def _typical(field: Field) -> object:
+    if field.kind == "text":
+        return field.example
     return "" if field.typical is None else field.show(field.typical)
 
 
 def example(contract: Contract) -> str:
     """A file of one typical row."""
-    row = {field.name: EXAMPLE if field.kind == "text" else _typical(field) for field in contract.features}
+    row = {field.name: _typical(field) for field in contract.features}
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([row.keys(), row.values()])
     return text.getvalue()
