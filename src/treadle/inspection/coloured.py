@@ -1,0 +1,60 @@
+"""Words on coloured ground, as HTML that escapes every text: the same in a report and on a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from treadle.evaluation.report import printable
+from treadle.inspection.why import Why
+
+UP, DOWN, SHADE = "#c2572b", "#2f6f9f", "#7a5ea8"
+"""Rust raises, blue lowers: told apart by people who see no red or no green, on light and dark pages."""
+STRONGEST = 62
+"""Per cent of the colour on the ground of the word that moved most; text stays legible on it."""
+FAINTEST = 3
+"""Per cent below which nothing is painted."""
+
+_WORD = "border-radius:.25em;padding:.12em .18em;unicode-bidi:isolate"
+_UNKNOWN = "text-decoration:underline dotted;text-underline-offset:.25em"
+
+
+def coloured_words(why: Why) -> str:
+    """The words of an explained text, the stronger coloured the more they moved the answer; rust up, blue down."""
+    strongest = max((abs(push) for push in why.pushes), default=0.0) or 1.0
+    words = [
+        _word(word, UP if push > 0 else DOWN, abs(push) / strongest, _told(push, known=known), known=known)
+        for word, push, known in zip(why.words, why.pushes, why.known, strict=True)
+    ]
+    return _running(words, why.joint)
+
+
+def shaded_words(words: Sequence[str], values: Sequence[float], joint: str) -> str:
+    """Words, the darker the larger their value is between the smallest and the largest of them."""
+    low, high = min(values), max(values)
+    width = (high - low) or 1.0
+    return _running(
+        [_word(word, SHADE, (value - low) / width, f"{value:.2f}") for word, value in zip(words, values, strict=True)],
+        joint,
+    )
+
+
+def _running(words: list[str], joint: str) -> str:
+    return (
+        f'<div dir="auto" style="line-height:1.9;overflow-wrap:anywhere;white-space:pre-wrap">{joint.join(words)}</div>'
+    )
+
+
+def _word(word: str, colour: str, share: float, told: str, *, known: bool = True) -> str:
+    percent = round(STRONGEST * share)
+    styles = [_WORD]
+    if percent >= FAINTEST:
+        styles.append(f"background:color-mix(in srgb,{colour} {percent}%,transparent)")
+    if not known:
+        styles.append(_UNKNOWN)
+    return f'<span style="{";".join(styles)}" title="{told}">{escape(printable(word))}</span>'
+
+
+def _told(push: float, *, known: bool) -> str:
+    told = f"{push:+.3g}".replace("-", "\N{MINUS SIGN}")
+    return told if known else f"{told}, not in the vocabulary"
