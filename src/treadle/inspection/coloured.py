@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from treadle.evaluation.report import printable
-from treadle.inspection.why import Why
+
+if TYPE_CHECKING:
+    from treadle.inspection.why import Why
 
 UP, DOWN, SHADE = "#c2572b", "#2f6f9f", "#7a5ea8"
 """Rust raises, blue lowers: told apart by people who see no red or no green, on light and dark pages."""
@@ -15,6 +18,7 @@ STRONGEST = 62
 FAINTEST = 3
 """Per cent below which nothing is painted."""
 
+_TEXT = "line-height:1.9;overflow-wrap:anywhere;white-space:pre-wrap"
 _WORD = "border-radius:.25em;padding:.12em .18em;unicode-bidi:isolate"
 _UNKNOWN = "text-decoration:underline dotted;text-underline-offset:.25em"
 

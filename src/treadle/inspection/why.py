@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -88,7 +89,8 @@ def why(opened: Opened, row: dict[str, object], *, label: Label | None = None) -
     for panels in PANELS:
         slopes = np.zeros(inputs["tokens"].shape[1])
         for points, weights in _way(panels):
-            slopes += weights @ _by_token(_on_the_way(opened, inputs, index, points)[1], slopes.size)
+            there = _by_token(_on_the_way(opened, inputs, index, points)[1], slopes.size)
+            slopes += np.sum(weights[:, None] * there, axis=0)
         pushes = scale * slopes[: len(tokens)]
         gap = value - baseline - float(pushes.sum())
         close = abs(gap) <= max(LARGEST_GAP * abs(value - baseline), NEGLIGIBLE * scale)
@@ -124,11 +126,12 @@ def _way(panels: int) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]
 
 
 def _on_the_way(
-    opened: Opened, inputs: Inputs, index: int, points: NDArray[np.float64]
+    opened: Opened, inputs: dict[str, NDArray[Any]], index: int, points: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Answers, shape (points, answers), and slopes, shape (points, all), at these points."""
+    arrays = {name: jnp.asarray(array) for name, array in inputs.items()}
     values, slopes = _answers_and_slopes(
-        opened.network, opened.task, inputs, np.int32(index), points.astype(np.float32)
+        opened.network, opened.task, arrays, jnp.asarray(index), jnp.asarray(points, jnp.float32)
     )
     return np.asarray(values), np.asarray(slopes)
 

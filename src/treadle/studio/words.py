@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import html
+from typing import TYPE_CHECKING
 
 from treadle.inspection import coloured
-from treadle.inspection.why import Why
+
+if TYPE_CHECKING:
+    from treadle.inspection.why import Why
 
 
 def coloured_words(why: Why) -> str:
