@@ -28,6 +28,9 @@ BLOCK = 4096
 TOKENS = 2**15
 """The same for texts: rows times tokens of the longest of them."""
 
+UNREAD = "the text holds nothing that training saw: the answer does not rest on it"
+"""What is said of a row of unknown words."""
+
 _FAULTS_SHOWN = 5
 
 

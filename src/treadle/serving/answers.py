@@ -11,7 +11,7 @@ import numpy as np
 
 from treadle.bundle.answers import ClassificationAnswers
 from treadle.bundle.forms import Columns, CsvForm
-from treadle.bundle.predictor import OnBadRow, Predictions, Predictor, count_of, describe_fault
+from treadle.bundle.predictor import UNREAD, OnBadRow, Predictions, Predictor, count_of, describe_fault
 from treadle.data.cells import canonical_text
 from treadle.data.contract import Fault
 from treadle.data.table import Table
@@ -20,7 +20,6 @@ from treadle.serving.refusals import RequestError
 
 FAULTS_LISTED = 1000
 _SHOWN_CHARACTERS = 200
-UNREAD = "the text holds nothing that training saw: the answer does not rest on it"
 
 
 def refuse_faults(predictions: Predictions) -> None:

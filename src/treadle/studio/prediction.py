@@ -9,13 +9,13 @@ from typing import Any
 import streamlit as st
 
 from treadle.bundle.answers import ClassificationAnswers
-from treadle.bundle.predictor import Predictor
+from treadle.bundle.predictor import UNREAD, Predictor
 from treadle.data.contract import Checked, Fault, Field
 from treadle.data.sources import from_rows
 from treadle.errors import ContractError, TreadleError
 from treadle.inspection.contributions import Contributions, contributions
 from treadle.studio import charts, controls
-from treadle.studio.text import number, percent, plain, plain_lines
+from treadle.studio.text import capital, number, percent, plain, plain_lines
 
 PERMUTATIONS = 32
 MOST_BARS = 10
@@ -69,8 +69,7 @@ def answer(predictor: Predictor, row: dict[str, object]) -> Answer:
     predictions = predictor.predict(row)
     columns = {name: column[0] for name, column in predictions.columns.items()}
     moved = contributions(predictor, row, permutations=PERMUTATIONS, seed=0)
-    # What the contract noticed is said in other words here; what came to it is about the text.
-    unread = predictions.notices[len(checked.notices) :]
+    unread = [capital(UNREAD) + "."] if predictions.unread else []
     return Answer(row, columns, (*_doubts(predictor, row, checked), *unread), moved)
 
 

@@ -16,8 +16,8 @@ from treadle.studio.text import plain, plain_lines
 
 # A plain weave, made here: Streamlit would fetch an icon named by its letters from another server.
 THREADS = np.array([[[47, 111, 159], [222, 233, 242]], [[222, 233, 242], [194, 87, 43]]], np.uint8)
+# A paragraph of Arabic or Hebrew runs from the right, one of English from the left, whatever the page does.
 DIRECTION = "<style>textarea { unicode-bidi: plaintext; }</style>"
-"""A paragraph of Arabic or Hebrew runs from the right, one of English from the left, whatever the page does."""
 ICON = Image.fromarray(np.tile(THREADS, (2, 2, 1)).repeat(16, axis=0).repeat(16, axis=1))
 
 
