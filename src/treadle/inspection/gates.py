@@ -28,9 +28,6 @@ SHOWN = {
 }
 """What is shown of a gate, and how it comes from it."""
 SATURATED = ("saturated", f"share of the units whose slope is below {FLAT:g}, through which hardly anything is learnt")
-    "saturated",
-    f"share of the units whose slope is below {FLAT:g}: what came before is not learnt through them",
-)
 
 
 @dataclass(frozen=True)
@@ -69,9 +66,7 @@ def gates(opened: Opened, row: dict[str, object]) -> Gates:
     """
     recurrent = opened.encoder.recurrent
     if recurrent is None:
-        raise ContractError(
-            f"bundle {opened.name!r} has no gates: model.text.encoder is no recurrent network"
-        )
+        raise ContractError(f"bundle {opened.name!r} has no gates: model.text.encoder is no recurrent network")
     readied = opened.ready(row)
     inputs = padded(readied.inputs)
     tokens, _ = opened.tokens(readied)
