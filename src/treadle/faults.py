@@ -68,6 +68,8 @@ _FORMS = {
     "greater_than": "above {gt:g}",
     "greater_than_equal": "at least {ge:g}",
     "less_than": "below {lt:g}",
+    "less_than_equal": "at most {le:g}",
+    "too_short": "a list of at least {min_length}",
     "literal_error": "{expected}",
 }
 """What a person reads in place of pydantic's words."""

@@ -57,7 +57,7 @@ class EncoderRecipe(Section):
     """Bag: vectors shared by all runs of two and more tokens, by a hash of the run."""
     units: Positive = 128
     """Width of what a convolution or a recurrent network says at every token."""
-    widths: tuple[Positive, ...] = (3, 4, 5)
+    widths: Annotated[tuple[Positive, ...], Field(min_length=1)] = (3, 4, 5)
     """Convolution: neighbouring tokens that are read together, one filter bank for each width."""
     activation: Literal["tanh", "relu"] = "tanh"
     """Simple RNN: what bends its state."""
