@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from treadle.cli import data, doctor, serve, train, use
+from treadle.cli import data, doctor, inspect, serve, train, use
 from treadle.cli.console import complain
 from treadle.errors import TreadleError
 
@@ -25,6 +25,7 @@ app.command()(train.train)
 app.command()(use.evaluate)
 app.command()(use.predict)
 app.command()(use.verify)
+app.command()(inspect.inspect)
 app.command()(serve.serve)
 app.command(name="app")(serve.studio)
 app.add_typer(data.datasets, name="datasets")

@@ -17,6 +17,8 @@ STRONGEST = 62
 """Per cent of the colour on the ground of the word that moved most; text stays legible on it."""
 FAINTEST = 3
 """Per cent below which nothing is painted."""
+NARROWEST = 0.05
+"""Difference of gates that the whole of the colours stands for at least."""
 
 _TEXT = "line-height:1.9;overflow-wrap:anywhere;white-space:pre-wrap"
 _WORD = "border-radius:.25em;padding:.12em .18em;unicode-bidi:isolate"
@@ -34,9 +36,12 @@ def coloured_words(why: Why) -> str:
 
 
 def shaded_words(words: Sequence[str], values: Sequence[float], joint: str) -> str:
-    """Words, the darker the larger their value is between the smallest and the largest of them."""
-    low, high = min(values), max(values)
-    width = (high - low) or 1.0
+    """Words, the darker the larger their value is between the smallest and the largest of them.
+
+    Values that hardly differ are hardly told apart.
+    """
+    low = min(values)
+    width = max(max(values) - low, NARROWEST)
     return _running(
         [_word(word, SHADE, (value - low) / width, f"{value:.2f}") for word, value in zip(words, values, strict=True)],
         joint,

@@ -15,6 +15,7 @@ from treadle.errors import BundleError, ContractError, MissingExtraError
 from treadle.features.text import Text
 from treadle.features.vocabulary import UNKNOWN
 from treadle.recipe import parse_recipe
+from treadle.text_recipe import RECURRENT, EncoderRecipe
 
 if TYPE_CHECKING:
     from treadle.nn import TableNetwork
@@ -36,6 +37,8 @@ class Opened:
     """A bundle that reads text, with its network."""
 
     predictor: Predictor
+    recipe: EncoderRecipe
+    """How its texts are read."""
     network: TableNetwork
     task: Classification | Regression
 
@@ -56,6 +59,16 @@ class Opened:
         """The part of the network that reads them."""
         assert self.network.text is not None
         return self.network.text
+
+    @property
+    def encoder_words(self) -> str:
+        """What reads the texts, in words: `lstm of 64 units, 2 layers, from both ends`."""
+        recipe = self.recipe
+        if recipe.encoder not in RECURRENT:
+            return recipe.encoder.replace("_", " ")
+        words = f"{recipe.encoder.replace('_', ' ')} of {recipe.units} units"
+        words += f", {recipe.layers} layers" if recipe.layers > 1 else ""
+        return words + (", from both ends" if recipe.bidirectional else "")
 
     def ready(self, row: dict[str, object]) -> Readied:
         """A row as the network takes it.
@@ -100,8 +113,9 @@ def open_bundle(predictor: Predictor) -> Opened:
     classes = isinstance(bundle.answers, ClassificationAnswers)
     task = Classification(bundle.answers.outputs) if classes else Regression()
     columns = len(bundle.features.number_names)
+    recipe = parse_recipe(bundle.recipe, where=f"bundle {bundle.name}").model
     built = build_table_network(
-        parse_recipe(bundle.recipe, where=f"bundle {bundle.name}").model,
+        recipe,
         number_columns=columns,
         cardinalities=bundle.features.cardinalities,
         outputs=task.outputs,
@@ -110,7 +124,7 @@ def open_bundle(predictor: Predictor) -> Opened:
         rng=np.random.default_rng(0),
         vocabulary=bundle.features.vocabulary,
     )
-    opened = Opened(predictor, from_arrays(built, bundle.weights), task)
+    opened = Opened(predictor, recipe.text, from_arrays(built, bundle.weights), task)
     _require_same_answers(opened)
     return opened
 

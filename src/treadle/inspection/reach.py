@@ -37,6 +37,8 @@ class Reach:
 
     name: str
     """Of the bundle."""
+    encoder: str
+    """What reads its texts, in words."""
     counted_from: Literal["last word", "nearest end"]
     """What distances are counted from: the nearest end for networks that read from both."""
     curve: tuple[float, ...]
@@ -84,6 +86,7 @@ def reach(opened: Opened, table: Table, *, texts: int = TEXTS, seed: int = 0) ->
     low, curve, high = _quartiles(measured)
     return Reach(
         name=opened.name,
+        encoder=opened.encoder_words,
         counted_from="nearest end" if both_ends else "last word",
         curve=tuple(curve.tolist()),
         low=tuple(low.tolist()),
