@@ -65,7 +65,6 @@ def inspect(
     except OSError as error:
         raise DataError(f"{page}: cannot be written: {error.strerror or error}") from None
     for reach in found.reaches:
-        say(
-            f"{reach.name} ({reach.encoder}): half of the gradient lies within {reach.half_life:.1f} words of the {reach.counted_from}"
-        )
+        words = f"within {reach.half_life:.1f} words of the {reach.counted_from}"
+        say(f"{reach.name} ({reach.encoder}): half of the gradient lies {words}")
     say(f"wrote {page}")

@@ -139,11 +139,12 @@ def _reach(reaches: tuple[Reach, ...]) -> str:
 
 
 def _reach_row(reach: Reach) -> str:
+    name = f"{_text(reach.name)}<small>{_text(reach.encoder)}</small>"
     ten = f"{reach.curve[10]:.2g}" if len(reach.curve) > 10 else ""
     last = f"{reach.curve[-1]:.2g}<small>{len(reach.curve) - 1} back</small>"
     silent = f"<small>{reach.silent:,} without any gradient</small>" if reach.silent else ""
     return (
-        f'<tr><th scope="row">{_text(reach.name)}<small>{_text(reach.encoder)}</small></th><td>{reach.half_life:.1f}</td><td>{ten}</td><td>{last}</td>'
+        f'<tr><th scope="row">{name}</th><td>{reach.half_life:.1f}</td><td>{ten}</td><td>{last}</td>'
         f"<td>{reach.texts:,}{silent}</td></tr>"
     )
 
