@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from treadle.data.table import Table
 from treadle.errors import ContractError, DataError, RecipeError
 from treadle.evaluation.problem import Rows
 from treadle.features import Features
+from treadle.features.vocabulary import UNKNOWN
 from treadle.recipe import Recipe, parse_recipe
 
 Task = Literal["classification", "regression"]
@@ -85,14 +87,16 @@ def prepare(recipe: Recipe, data: object, on_bad_row: OnBadRow) -> Prepared:
     )
     _refuse_unused(recipe, contract)
     features = Features.fit(contract, train.columns, recipe.features)
+    learning, stopping = (_rows(contract, features, part.columns) for part in (train, validation))
+    notices += [*_unread("training", learning), *_unread("validation", stopping)]
     return Prepared(
         recipe=recipe,
         contract=contract,
         features=features,
         answers=_answers(contract, recipe, task, train.columns[contract.target.name]),
         split=parts,
-        train=_rows(contract, features, train.columns),
-        validation=_rows(contract, features, validation.columns),
+        train=learning,
+        validation=stopping,
         test_table=test.table,
         notices=tuple(notices),
     )
@@ -161,6 +165,14 @@ def _answers(
             raise RecipeError(f"evaluation.threshold would not be used: {contract.target.name!r} has not two classes")
         return ClassificationAnswers(labels=contract.target.values, positive=positive)
     return RegressionAnswers(mean=float(targets.mean()), scale=float(targets.std()))
+
+
+def _unread(name: str, rows: Rows) -> Iterator[str]:
+    """What is worth knowing of rows whose texts say nothing to the network."""
+    if "tokens" in rows.inputs:
+        count = int((rows.inputs["tokens"] <= UNKNOWN).all(axis=1).sum())
+        if count:
+            yield f"{count:,} of {len(rows):,} {name} rows hold no known token: empty texts, or unknown words only"
 
 
 def _rows(contract: Contract, features: Features, columns: dict[str, NDArray[Any]]) -> Rows:

@@ -14,6 +14,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from treadle.bundle.answers import ClassificationAnswers
 from treadle.bundle.archive import write_archive
 from treadle.bundle.bundle import Bundle
 from treadle.bundle.golden import ROWS, Golden, record
@@ -24,6 +25,7 @@ from treadle.data.contract import Contract, Field
 from treadle.data.table import Table
 from treadle.errors import BundleError
 from treadle.features import Features
+from treadle.nn.tokens import write_within
 from treadle.recipe import FeaturesRecipe
 
 Customers = Callable[..., Table]
@@ -235,3 +237,55 @@ def test_outputs_that_json_cannot_hold_are_refused(whole: Bundle) -> None:
         Golden.model_validate(golden)
     with pytest.raises(BundleError):
         Bundle.from_members({**whole.members(), "golden.json": b"NaN"}, "x")
+
+
+def mean_of_words(*, by_length: bool) -> Bundle:
+    """A text's mean word vector through a sigmoid: over its own words, or over the padding behind them too."""
+    texts = Table.of({"text": np.array([f"good {'bad ' * (row % 9)}film" for row in range(32)], object)})
+    fields = (
+        Field(name="text", kind="text", minimum=1, maximum=99),
+        Field(name="label", kind="category", role="target", categories=("no", "yes")),
+    )
+    contract = Contract(fields=fields)
+    features = Features.fit(contract, contract.check(texts).columns, FeaturesRecipe())
+    vectors = np.random.default_rng(0).normal(size=(features.vocabulary, 1)).astype(np.float32)
+    graph = Graph()
+    tokens = graph.input("tokens", np.int32, ["rows", "time"])
+    lengths = graph.input("lengths", np.int32, ["rows"])
+    found = graph.add("Squeeze", [graph.add("Gather", [graph.constant(vectors, "vectors"), tokens]), axis(graph, 2)])
+    if by_length:
+        there = graph.add("Cast", [write_within(graph, tokens, lengths)], {"to": 1})
+        found = graph.add("Mul", [found, there])
+    total = graph.add("ReduceSum", [found, axis(graph, 1)], {"keepdims": 1})
+    words = graph.add("Unsqueeze", [graph.add("Cast", [lengths], {"to": 1}), axis(graph, 1)])
+    probability = graph.add("Sigmoid", [graph.add("Div", [total, words])])
+    rest = graph.add("Sub", [graph.constant(1.0, "one"), probability])
+    graph.output("outputs", graph.add("Concat", [rest, probability], {"axis": 1}))
+    bundle = Bundle(
+        name="words",
+        task="classification",
+        recipe={"name": "words"},
+        contract=contract,
+        features=features,
+        answers=ClassificationAnswers(labels=("no", "yes")),
+        weights={"vectors": vectors},
+        onnx=graph.to_bytes(),
+    )
+    return replace(bundle, golden=record(Predictor(bundle), texts))
+
+
+def axis(graph: Graph, number: int) -> str:
+    return graph.constant(np.array([number]), f"axis{number}")
+
+
+def test_a_network_that_reads_to_a_texts_length_passes(tmp_path: Path) -> None:
+    verification = verified(mean_of_words(by_length=True), tmp_path / "a.treadle")
+    assert not failed(verification)
+    assert "of 40 more steps changes no answer" in verification.checks[-1].detail
+
+
+def test_a_network_that_reads_the_padding_too_fails(tmp_path: Path) -> None:
+    found = failed(verified(mean_of_words(by_length=False), tmp_path / "a.treadle"))
+    assert "is answered" in found["padding"]
+    assert "with 40 steps of padding" in found["padding"]
+    assert "in a batch of 1" in found["batches"]

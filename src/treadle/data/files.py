@@ -19,6 +19,8 @@ LINE_LIMIT = 16 * 2**20
 """Most bytes of a line; what is longer is no table."""
 _BUFFER = 2**18
 _LOOK = 1024
+_MOST_NULS = 0.05
+"""Share of NUL bytes at the beginning: a text may hold one, UTF-16 has one for every ASCII letter."""
 _MAGIC = {
     b"pk\x03\x04": "a ZIP archive (perhaps an Excel workbook: export it as CSV)",
     b"\xd0\xcf\x11\xe0": "an Excel workbook: export it as CSV",
@@ -133,7 +135,7 @@ def as_text(stream: BinaryIO, name: str, encoding: str) -> TextIO:
         if first.startswith(magic):
             raise DataError(f"{name}: not a table of text but {what}")
     wide = codec.name.startswith(("utf-16", "utf-32")) or first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if b"\0" in first and not wide:
+    if first.count(0) > len(first) * _MOST_NULS and not wide:
         raise DataError(
             f"{name}: not a table of text; if it is UTF-16, set data.encoding (--encoding): utf-16-le or utf-16-be"
         )

@@ -90,6 +90,10 @@ def require_columns(table: Table, recipe: DataRecipe) -> None:
     unused = [name for name in recipe.kinds if name in recipe.drop]
     if unused:
         raise DataError(f"{table.source}: data.kinds: {unused[0]!r} is dropped, so its kind would not be used")
+    missing = missing_cells(recipe.missing)
+    for name in recipe.texts:
+        if all(reading.is_missing(cell, missing) for cell in table.columns[name]):
+            raise DataError(f"{table.source}: data.kinds says text, but {name!r} has no value in any row")
 
 
 def infer_task(table: Table, recipe: DataRecipe) -> Task:

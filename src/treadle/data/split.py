@@ -87,7 +87,8 @@ def split(table: Table, recipe: DataRecipe, task: Task | None, test: Table | Non
     placed[free] = _part(groups, labels[free], recipe, task, with_test=test is None)
     _require_sets(placed, whole, groups)
     if task == "classification":
-        _require_classes(placed, whole, recipe.target, labels)
+        # Test rows of their own are checked by the contract, as every row that comes later.
+        _require_classes(placed[: len(table)], table, recipe.target, labels[: len(table)])
     rows = [np.flatnonzero(placed == part) for part in (_TRAIN, _VALIDATION, _TEST)]
     leakage = _measure(features, labels, rows, task, ", ".join(recipe.split.groups) or None)
     leakage = leakage.model_copy(update={"left_out": int((placed == _LEFT_OUT).sum())})

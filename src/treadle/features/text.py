@@ -11,10 +11,12 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from treadle.errors import DataError
 from treadle.features.block import Columns
 from treadle.features.cleaning import Clean, make_clean
 from treadle.features.cutting import Cut, make_cut
 from treadle.features.vocabulary import (
+    FIRST,
     PADDING,
     UNKNOWN,
     UNKNOWN_TOKEN,
@@ -40,10 +42,19 @@ class Text:
 
     @classmethod
     def fit(cls, names: tuple[str, ...], columns: Columns, recipe: TextRecipe) -> Self:
-        """From the training texts: columns of str, each of shape (rows,)."""
+        """From the training texts: columns of str, each of shape (rows,).
+
+        Raises:
+            DataError: the recipe leaves no token of them.
+        """
         clean, cut = make_clean(recipe), make_cut(recipe)
         cuts = (cut(clean(text)) for text in _joined(columns, names))
-        return cls(names, recipe, learn_vocabulary(cuts, recipe))
+        vocabulary = learn_vocabulary(cuts, recipe)
+        if vocabulary.size == FIRST:
+            named = ", ".join(map(repr, names))
+            advice = "lower features.text.min_count" if recipe.min_count > 1 else "leave less out by features.text.drop"
+            raise DataError(f"no token of the training texts of {named} is left to learn from: {advice}")
+        return cls(names, recipe, vocabulary)
 
     def transform(self, columns: Columns) -> dict[str, NDArray[Any]]:
         """The tokens of every row.
