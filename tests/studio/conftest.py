@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import polars
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import treadle
 from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers
 from treadle.bundle.bundle import Bundle
 from treadle.bundle.graph import Graph
@@ -180,6 +182,26 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         saved[name] = folder / f"{name}.treadle"
         make().save(saved[name])
     return saved
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained bundle that reads a text beside a number."""
+    random = np.random.default_rng(0)
+    liked = np.arange(90) % 2
+    rows = {
+        "review": [f"the film was {('dull', 'lovely')[mood]} {number % 7}" for number, mood in enumerate(liked)],
+        "stars": np.round(random.normal(3, 1, 90), 2).tolist(),
+        "liked": [("no", "yes")[mood] for mood in liked],
+    }
+    recipe = {
+        "name": "films",
+        "data": {"target": "liked", "positive": "yes", "kinds": {"review": "text"}},
+        "model": {"hidden": [], "text": {"embedding_width": 4}},
+        "training": {"epochs": 20, "batch_size": 16, "learning_rate": 0.03},
+        "evaluation": {"opponents": ["majority"], "resamples": 100},
+    }
+    return treadle.fit(recipe, polars.DataFrame(rows), out=tmp_path_factory.mktemp("films")).bundle
 
 
 @pytest.fixture

@@ -44,8 +44,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def address(serve: Serve, paths: dict[str, Path]) -> str:
-    return serve(paths["bank"], paths["hostile"])[1]
+def address(serve: Serve, paths: dict[str, Path], films: Path) -> str:
+    return serve(paths["bank"], paths["hostile"], films)[1]
 
 
 @pytest.fixture
@@ -152,6 +152,7 @@ def test_the_report_has_the_figures_of_the_bundle(page: Page, paths: dict[str, P
 
 def test_names_and_categories_that_are_markup_stay_text(page: Page, hostile: dict[str, str]) -> None:
     choose(page, "Bundle", "hostile")
+    expect(page.get_by_role("spinbutton", name="Age")).to_have_count(0)
     page.get_by_role("spinbutton").first.wait_for()
     labels = {label.replace(WORD_JOINER, "") for label in page.get_by_test_id("stWidgetLabel").all_inner_texts()}
     assert {hostile[name] for name in ("html", "bold", "image", "link", "formula")} <= labels
@@ -164,6 +165,65 @@ def test_names_and_categories_that_are_markup_stay_text(page: Page, hostile: dic
     for harm in ("img", "a[href^='javascript']", "a[href*='example.test']", ".katex", "strong em"):
         expect(main.locator(harm)).to_have_count(0)
     assert page.title() == "Treadle"
+
+
+def test_a_text_is_answered_and_its_words_are_coloured(page: Page, films: Path) -> None:
+    choose(page, "Bundle", "films")
+    review = page.get_by_role("textbox", name="review")
+    review.fill("the film was lovely <img src=x onerror=\"document.title='taken'\"> \U0001f600")
+    assert figures(page) == []
+    page.get_by_role("button", name="Predict", exact=True).click()
+    page.get_by_text("The columns that moved the answer").wait_for()
+    found = Predictor.load(films).predict(asked_row(page)).columns
+    assert figures(page) == ["liked = yes", percent(found["probabilities"][0, 1])]
+    page.get_by_text("raised or lowered the probability of yes").wait_for()
+    lovely, onerror = (page.locator(f"span[title]:text-is('{word}')") for word in ("lovely", "onerror"))
+    assert "rgb" in str(lovely.evaluate("each => getComputedStyle(each).backgroundColor"))
+    assert (lovely.get_attribute("title") or "").startswith("+")
+    assert (onerror.get_attribute("title") or "").endswith("not in the vocabulary")
+    expect(page.get_by_test_id("stApp").locator("img")).to_have_count(0)
+    assert page.title() == "Treadle"
+
+
+def test_arabic_runs_from_the_right(page: Page) -> None:
+    choose(page, "Bundle", "films")
+    page.get_by_role("textbox", name="review").fill("فيلم lovely")
+    page.get_by_role("button", name="Predict", exact=True).click()
+    arabic, english = (page.locator(f"span[title]:text-is('{word}')") for word in ("فيلم", "lovely"))
+    arabic.wait_for()
+    first, second = arabic.bounding_box(), english.bounding_box()
+    assert first
+    assert second
+    assert first["x"] > second["x"]
+    area = page.get_by_role("textbox", name="review")
+    assert area.evaluate("each => getComputedStyle(each).unicodeBidi") == "plaintext"
+
+
+def test_no_text_and_unknown_words_are_told(page: Page) -> None:
+    choose(page, "Bundle", "films")
+    review = page.get_by_role("textbox", name="review")
+    for text, told in (
+        ("", "review is empty: there is nothing to read, and every training row had a text"),
+        (" \n ", "review is empty: there is nothing to read, and every training row had a text"),
+        ("NA", "review: 'NA' means 'no value' here"),
+        ("zzz ?!", "The text holds nothing that training saw: the answer does not rest on it."),
+    ):
+        review.fill(text)
+        page.get_by_role("button", name="Predict", exact=True).click()
+        expect(page.get_by_text(told)).to_be_visible()
+
+
+def test_a_file_of_texts_is_answered(page: Page) -> None:
+    choose(page, "Bundle", "films")
+    page.get_by_role("tab", name="A CSV file").click()
+    content = 'review,stars\n"lovely,\nfilm",3\n,4\nzzz,5\n'
+    page.locator("input[type=file]").set_input_files(
+        {"name": "rows.csv", "mimeType": "text/csv", "buffer": content.encode()}
+    )
+    page.get_by_role("button", name="Predict all rows").click()
+    expect(page.get_by_text("2 of 3 rows answered; 1 could not be read.")).to_be_visible()
+    expect(page.get_by_role("row", name="2 review is empty: there is nothing to read")).to_be_visible()
+    expect(page.get_by_text("the text of 1 row holds nothing that training saw, row 3")).to_be_visible()
 
 
 def test_it_fits_a_phone(page: Page) -> None:

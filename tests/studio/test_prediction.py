@@ -98,9 +98,10 @@ def test_a_cell_that_must_not_be_missing_is_named(bank: Predictor) -> None:
 def test_what_moved_the_answer_adds_up(bank: Predictor) -> None:
     given = answer(bank, ROW)
     share = float(given.columns["probabilities"][1])
+    assert given.moved is not None
     assert given.moved.value == pytest.approx(share, abs=1e-6)
     assert given.moved.baseline + sum(given.moved.columns.values()) == pytest.approx(share, abs=1e-6)
-    sentence = moved_sentence("Left", given, shares=True)
+    sentence = moved_sentence("Left", ROW, given.moved, shares=True)
     assert sentence.startswith(f"A typical row gets {percent(given.moved.baseline)} for Left = 1, this one")
     assert "raised it most" in sentence or "lowered it most" in sentence
 
@@ -109,5 +110,6 @@ def test_what_is_typical_moves_nothing(bank: Predictor) -> None:
     fields = bank.contract.features
     typical = {f.name: f.show(f.typical) if f.kind in ("date", "boolean") else f.typical for f in fields}
     given = answer(bank, typical)
+    assert given.moved is not None
     assert {name for name, push in given.moved.columns.items() if push} == set()
-    assert moved_sentence("Left", given, shares=True).endswith("No column moved it.")
+    assert moved_sentence("Left", typical, given.moved, shares=True).endswith("No column moved it.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from treadle.bundle.answers import ClassificationAnswers
 from treadle.bundle.predictor import UNREAD, Predictor
@@ -14,7 +15,7 @@ from treadle.data.contract import Checked, Fault, Field
 from treadle.data.sources import from_rows
 from treadle.errors import ContractError, TreadleError
 from treadle.inspection.contributions import Contributions, contributions
-from treadle.studio import charts, controls
+from treadle.studio import charts, controls, moving_words
 from treadle.studio.text import capital, number, percent, plain, plain_lines
 
 PERMUTATIONS = 32
@@ -33,7 +34,8 @@ class Answer:
     columns: dict[str, Any]
     """The only row of `Predictions.columns`."""
     doubts: tuple[str, ...]
-    moved: Contributions
+    moved: Contributions | None
+    """None where a text is the only column."""
 
 
 def show(predictor: Predictor, key: str) -> None:
@@ -41,8 +43,9 @@ def show(predictor: Predictor, key: str) -> None:
     with st.form(f"{key}/row", enter_to_submit=False):
         row = controls.ask(predictor.contract.features, key)
         clicked = st.form_submit_button("Predict", type="primary", icon=":material/play_arrow:")
-    kept = f"{key}/answer"
+    kept, words = f"{key}/answer", f"{key}/words"
     if clicked:
+        st.session_state.pop(words, None)
         try:
             st.session_state[kept] = answer(predictor, row)
         except TreadleError as error:
@@ -54,7 +57,12 @@ def show(predictor: Predictor, key: str) -> None:
         hint = "The controls show a typical row. Set what you know" if typical else "Type or paste a text"
         st.caption(f"{hint}, then press Predict.")
         return
-    _show_answer(predictor, st.session_state[kept])
+    given = st.session_state[kept]
+    with _show_answer(predictor, given):
+        if predictor.bundle.features.text is not None:
+            moving_words.show(predictor, given.row, key, words)
+        if given.moved is not None:
+            _show_moved(predictor, given, given.moved)
 
 
 def answer(predictor: Predictor, row: dict[str, object]) -> Answer:
@@ -68,7 +76,9 @@ def answer(predictor: Predictor, row: dict[str, object]) -> Answer:
         raise ContractError("\n".join(_fault(fault) for fault in checked.faults))
     predictions = predictor.predict(row)
     columns = {name: column[0] for name, column in predictions.columns.items()}
-    moved = contributions(predictor, row, permutations=PERMUTATIONS, seed=0)
+    fields = predictor.contract.features
+    alone = len(fields) == 1 and fields[0].kind == "text"
+    moved = None if alone else contributions(predictor, row, permutations=PERMUTATIONS, seed=0)
     unread = [capital(UNREAD) + "."] if predictions.unread else []
     return Answer(row, columns, (*_doubts(predictor, row, checked), *unread), moved)
 
@@ -113,7 +123,8 @@ def _cell(cell: object) -> str:
     return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}..."
 
 
-def _show_answer(predictor: Predictor, given: Answer) -> None:
+def _show_answer(predictor: Predictor, given: Answer) -> DeltaGenerator:
+    """Draw the answer; what is returned is the room beside it."""
     if given.doubts:
         st.warning("  \n".join(plain(doubt) for doubt in given.doubts), icon=":material/explore:")
     left, right = st.columns([1, 2], gap="large")
@@ -126,8 +137,7 @@ def _show_answer(predictor: Predictor, given: Answer) -> None:
         if len(document) <= LONGEST_JSON:
             with st.expander("This row as JSON"):
                 st.code(document, language="json")
-    with right:
-        _show_moved(predictor, given)
+    return right
 
 
 def _show_class(target: str, answers: ClassificationAnswers, given: Answer) -> None:
@@ -167,12 +177,12 @@ def _show_value(predictor: Predictor, given: Answer) -> None:
         st.caption(f"On test rows the answer was {plain(number(float(f'{error:.3g}')))} off on average.")
 
 
-def _show_moved(predictor: Predictor, given: Answer) -> None:
-    moved = given.moved
+def _show_moved(predictor: Predictor, given: Answer, moved: Contributions) -> None:
     shares = isinstance(predictor.answers, ClassificationAnswers)
     pushes = sorted(((name, push) for name, push in moved.columns.items() if push), key=lambda pair: -abs(pair[1]))
-    st.markdown("**What moved the answer**")
-    st.markdown(plain(moved_sentence(predictor.contract.target.name, given, shares=shares)))
+    texts = predictor.bundle.features.text is not None
+    st.markdown("**The columns that moved the answer**" if texts else "**What moved the answer**")
+    st.markdown(plain(moved_sentence(predictor.contract.target.name, given.row, moved, shares=shares)))
     if not pushes:
         return
     labelled = [(f"{name} = {_cell(given.row[name])}", push) for name, push in pushes[:MOST_BARS]]
@@ -186,12 +196,14 @@ def _show_moved(predictor: Predictor, given: Answer) -> None:
     st.altair_chart(chart.properties(description="What each column added or took away"), width="stretch")
     how = "over all orders of the columns" if moved.exact else f"over {PERMUTATIONS} orders of the columns"
     unit = "percentage points" if shares else f"units of {predictor.contract.target.name}"
-    st.caption(plain(f"In {unit}: each column's mean effect {how} (Shapley values). They add up to the answer."))
+    weighed = " A text is weighed against an empty one." if texts else ""
+    st.caption(
+        plain(f"In {unit}: each column's mean effect {how} (Shapley values). They add up to the answer.{weighed}")
+    )
 
 
-def moved_sentence(target: str, given: Answer, *, shares: bool) -> str:
+def moved_sentence(target: str, row: dict[str, object], moved: Contributions, *, shares: bool) -> str:
     """What the typical row gets, what this one gets, and which columns made most of the difference."""
-    moved = given.moved
     whose = f" for {target} = {moved.label}" if moved.label is not None else ""
     start, end = (_amount(value, shares=shares) for value in (moved.baseline, moved.value))
     sentence = f"A typical row gets {start}{whose}, this one {end}."
@@ -199,9 +211,9 @@ def moved_sentence(target: str, given: Answer, *, shares: bool) -> str:
     down = min(moved.columns, key=lambda name: moved.columns[name])
     named = []
     if moved.columns[up] > 0:
-        named.append(f"{up} = {_cell(given.row[up])} raised it most")
+        named.append(f"{up} = {_cell(row[up])} raised it most")
     if moved.columns[down] < 0:
-        named.append(f"{down} = {_cell(given.row[down])} lowered it most")
+        named.append(f"{down} = {_cell(row[down])} lowered it most")
     if not named:
         return f"{sentence} No column moved it."
     return f"{sentence} {', '.join(named)}."
