@@ -26,15 +26,12 @@ class Neighbours:
 
     word: str
     """As the bundle reads it, in small letters for example."""
+    known: bool
+    """Whether it is in the vocabulary."""
     near: tuple[tuple[str, float], ...]
     """Words with the cosine of the angle between the two vectors, the nearest first; empty for an unknown word."""
     suggestions: tuple[str, ...]
     """For an unknown word, known ones that are written much like it."""
-
-    @property
-    def known(self) -> bool:
-        """Whether the word is in the vocabulary."""
-        return bool(self.near)
 
 
 def neighbours(opened: Opened, words: Iterable[str], *, count: int = COUNT) -> tuple[Neighbours, ...]:
@@ -62,9 +59,9 @@ def neighbours(opened: Opened, words: Iterable[str], *, count: int = COUNT) -> t
         for token, number in zip(opened.text.read(word), opened.text.numbers(word), strict=True)
     )
     return tuple(
-        Neighbours(token, (), tuple(difflib.get_close_matches(token, known[FIRST:], SUGGESTIONS, SIMILAR)))
+        Neighbours(token, False, (), tuple(difflib.get_close_matches(token, known[FIRST:], SUGGESTIONS, SIMILAR)))
         if number == UNKNOWN
-        else Neighbours(token, _nearest(vectors, number, known, count), ())
+        else Neighbours(token, True, _nearest(vectors, number, known, count), ())
         for token, number in tokens
     )
 

@@ -52,7 +52,7 @@ class Reach:
     texts: int
     """That were looked at."""
     silent: int
-    """Texts that were left out, since no gradient at all arrives at their end."""
+    """Texts that were left out, since no gradient at all arrives at their end, or one beyond all numbers."""
 
 
 def reach(opened: Opened, table: Table, *, texts: int = TEXTS, seed: int = 0) -> Reach:
@@ -80,7 +80,11 @@ def reach(opened: Opened, table: Table, *, texts: int = TEXTS, seed: int = 0) ->
     recurrent = opened.encoder.recurrent
     both_ends = recurrent is not None and len(recurrent.layers[0]) > 1
     found = list(_norms(opened, inputs))
-    measured = [_relative(norms, both_ends=both_ends) for norms in found if norms[-1] + both_ends * norms[0] > 0]
+    measured = [
+        _relative(norms, both_ends=both_ends)
+        for norms in found
+        if np.isfinite(norms).all() and norms[-1] + both_ends * norms[0] > 0
+    ]
     if not measured:
         raise DataError(f"{table.source}: no gradient arrives at the end of any text: the answer does not depend on it")
     low, curve, high = _quartiles(measured)

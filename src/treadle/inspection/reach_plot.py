@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from treadle.evaluation.plots import FAIR, GOOD, INK, NETWORK, POOR, SOFT, Draw
@@ -10,6 +11,7 @@ from treadle.inspection.reach import Reach
 COLOURS = (NETWORK, FAIR, GOOD, POOR)
 NEAR = 200
 """Ends of the scale that are no further apart have ticks at 2 and 5 times the powers of ten too."""
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LOWEST = 1e-8
 """Where the scale ends: what is below is drawn there."""
 
@@ -33,7 +35,7 @@ def reach_plot(reaches: tuple[Reach, ...]) -> Draw:
         lowest, highest = axes.get_ylim()
         if highest < NEAR * lowest:
             axes.yaxis.get_major_locator().set_params(subs=(1, 2, 5))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+        axes.yaxis.set_major_formatter(lambda value, _: _power(value))
         axes.minorticks_off()
         axes.set(
             xlabel=f"words before the end (from the {reaches[0].counted_from})", ylabel="gradient, relative to the end"
@@ -42,3 +44,10 @@ def reach_plot(reaches: tuple[Reach, ...]) -> Draw:
         axes.legend(loc="lower left", labelcolor=INK)
 
     return draw
+
+
+def _power(value: float) -> str:
+    """A tick as a person writes it: `0.1`, `10⁻⁵`."""
+    if 1e-3 <= value < 1e5:
+        return f"{value:,.10g}"
+    return "10" + str(round(math.log10(value))).translate(SUPERSCRIPTS)

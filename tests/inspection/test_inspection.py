@@ -1,0 +1,116 @@
+"""All views of a bundle together, and the page they make."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import treadle
+from treadle.bundle.golden import record
+from treadle.bundle.predictor import Predictor
+from treadle.data.sources import from_rows
+from treadle.data.table import Table
+from treadle.errors import ContractError, DataError
+from treadle.inspection.inspection import Inspection, inspect
+from treadle.inspection.report_html import render_inspection
+
+Make = Callable[..., Predictor]
+HOSTILE = "<img src=x onerror=alert(1)> good film & 'plot'"
+
+
+@pytest.fixture(scope="module")
+def seen(make_bundle: Make, film_table: Table) -> Inspection:
+    predictor = make_bundle({"encoder": "lstm", "units": 3}, beside=True)
+    other = make_bundle({"encoder": "simple_rnn", "units": 3, "bidirectional": True}, beside=True)
+    return inspect(predictor, film_table, beside=[other])
+
+
+def test_all_views_are_there(seen: Inspection, film_table: Table) -> None:
+    assert (seen.name, seen.source, seen.rows) == ("films", "films", len(film_table))
+    assert [reach.counted_from for reach in seen.reaches] == ["last word", "nearest end"]
+    assert 2 <= len(seen.texts) <= 3
+    assert {explained.gates.cell for explained in seen.texts if explained.gates} == {"lstm"}
+    assert seen.importance is not None
+    assert set(seen.importance.columns) == {"text", "stars", "kind"}
+    assert all(found.known for found in seen.words)
+
+
+def test_the_chosen_texts_are_the_surest_and_the_least_sure(make_bundle: Make, film_table: Table) -> None:
+    predictor = make_bundle(seed=2)
+    probabilities = predictor.predict_table(film_table).columns["probabilities"][:, 1]
+    legible = [len(text.split()) >= 5 for text in film_table.columns["text"]]
+    found = [explained.why.value for explained in inspect(predictor, film_table).texts]
+    expected = probabilities[legible]
+    unsure = expected[np.abs(expected - 0.5).argmin()]
+    assert found == pytest.approx([*dict.fromkeys([expected.min(), expected.max(), unsure])], abs=1e-5)
+
+
+def test_it_is_json(seen: Inspection) -> None:
+    document = json.loads(json.dumps(dataclasses.asdict(seen), allow_nan=False))
+    assert document["reaches"][0]["curve"][0] == 1.0
+    assert document["texts"][0]["why"]["words"]
+
+
+def test_texts_and_words_can_be_named(make_bundle: Make, film_table: Table) -> None:
+    found = inspect(make_bundle(classes=1), film_table, texts=[HOSTILE], words=["goood"])
+    (explained,) = found.texts
+    assert explained.why.words[:3] == ("<", "img", "src")
+    assert explained.answer == f"{explained.why.value:,.6g}"
+    assert explained.gates is None
+    assert [near.word for near in found.words] == ["goood"]
+    assert found.importance is None
+
+
+def test_the_rows_that_a_bundle_keeps_are_looked_at(make_bundle: Make, film_table: Table) -> None:
+    predictor = make_bundle()
+    with pytest.raises(DataError, match="bundle 'films' keeps no rows to look at: name some"):
+        inspect(predictor)
+    kept = dataclasses.replace(predictor.bundle, golden=record(predictor, film_table))
+    assert inspect(Predictor(kept)).source == "the bundle's golden rows"
+
+
+def test_a_bundle_of_columns_shows_what_answers_hang_on(trained: treadle.Run) -> None:
+    found = inspect(trained.predictor)
+    assert found.importance is not None
+    assert (found.reaches, found.texts, found.words) == ((), (), ())
+    page = render_inspection(found)
+    assert "Columns: what answers hang on" in page
+    assert "Reach" not in page
+    for settings in ({"texts": ["a"]}, {"words": ["a"]}, {"beside": [trained.predictor]}):
+        with pytest.raises(ContractError, match="'shop' reads no text: there is no reach, text or word to look at"):
+            inspect(trained.predictor, **settings)
+
+
+def test_hashed_words_are_explained_but_have_no_neighbours(make_bundle: Make, film_table: Table) -> None:
+    predictor = make_bundle(text={"hashing": True, "vocabulary": 50})
+    found = inspect(predictor, film_table)
+    assert found.words == ()
+    assert found.notices == ("the words are hashed: no neighbours can be named",)
+    assert "no neighbours can be named" in render_inspection(found)
+    with pytest.raises(ContractError, match="hashes its words"):
+        inspect(predictor, film_table, words=["good"])
+
+
+def test_the_page_stands_alone(seen: Inspection) -> None:
+    page = render_inspection(seen)
+    assert page == render_inspection(seen)
+    for title in ("Why: the words", "Reach: how far", "Gates: what is", "Words: neighbours", "Columns: what answers"):
+        assert page.count(f"<h2>{title}") == 1
+    assert "default-src 'none'" in page
+    assert "<script" not in page
+    assert re.findall(r'(?:src|href)="(?!#)[^"]*"', page) == []
+    assert "lstm of 3 units" in page
+    assert "counted from the nearest end" in page
+
+
+def test_nothing_hostile_gets_into_the_page(make_bundle: Make) -> None:
+    rows = from_rows([{"text": "the good film was bad"}] * 3, source="<b>rows</b>")
+    page = render_inspection(inspect(make_bundle(text={"tokens": "characters"}), rows, texts=[HOSTILE]))
+    assert "<img" not in page
+    assert "<b>rows" not in page
+    assert "&lt;b&gt;rows" in page
