@@ -215,6 +215,7 @@ def test_no_text_and_unknown_words_are_told(page: Page) -> None:
 
 def test_a_file_of_texts_is_answered(page: Page) -> None:
     choose(page, "Bundle", "films")
+    page.get_by_role("textbox", name="review").wait_for()
     page.get_by_role("tab", name="A CSV file").click()
     content = 'review,stars\n"lovely,\nfilm",3\n,4\nzzz,5\n'
     page.locator("input[type=file]").set_input_files(
