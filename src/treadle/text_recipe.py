@@ -25,9 +25,9 @@ class TextRecipe(Section):
     """Tokens seen less often in the training texts are unknown."""
     lowercase: bool = True
     """Read capitals as small letters."""
-    drop: tuple[Literal["html", "punctuation", "stop_words", "scheme"], ...] = ()
+    drop: tuple[Literal["html", "punctuation", "stop_words", "scheme", "www"], ...] = ()
     """What is left out: html (tags, and entities become characters), punctuation, stop_words (frequent English words,
-    never a negation), scheme (the https:// before an address)."""
+    never a negation), scheme (the https:// before an address), www (the www. before its host)."""
     length: Positive = 256
     """Most tokens that are read of a text."""
     keep: Literal["first", "last"] = "first"

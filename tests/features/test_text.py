@@ -85,6 +85,20 @@ def test_what_the_recipe_leaves_out() -> None:
     assert words("See https://a.b", drop=["scheme"]) == words("See https://a.b")
 
 
+@pytest.mark.parametrize(
+    ("address", "drop", "left"),
+    [
+        ("https://www.a.test/www.b", ["www"], "https://a.test/www.b"),
+        (" HTTP://WWW.a.test", ["scheme", "www"], "a.test"),
+        ("www.a.test", ["www"], "a.test"),
+        ("wwwa.test/?u=https://www.b.test", ["scheme", "www"], "wwwa.test/?u=https://www.b.test"),
+        ("https://www.", ["scheme", "www"], ""),
+    ],
+)
+def test_what_stands_before_a_host_is_left_out(address: str, drop: list[str], left: str) -> None:
+    assert "".join(words(address, drop=drop, tokens="characters")) == left
+
+
 def test_stop_words_keep_what_turns_the_meaning() -> None:
     assert words("The food is not good", drop=["stop_words"]) == ["food", "not", "good"]
     assert words("THE food", drop=["stop_words"], lowercase=False) == ["food"]

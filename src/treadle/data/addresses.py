@@ -8,6 +8,7 @@ SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
 """What stands before the host: `https://`."""
 ADDRESS = "https://www.example.org/"
 """Stands where an address is asked for; the name is reserved for examples (RFC 2606, section 3)."""
+_WWW = re.compile(rf"\A({SCHEME.pattern})?www\.", re.IGNORECASE)
 _END_OF_HOST = re.compile(r"[/?#\\\s]")
 _PORT = re.compile(r":[0-9]*$")
 
@@ -23,6 +24,11 @@ def without_scheme(address: str) -> str:
     """The address from its host on."""
     found = SCHEME.match(address)
     return address[found.end() :] if found else address
+
+
+def without_www(address: str) -> str:
+    """The address without the `www.` that stands before its host, with or without a scheme before that."""
+    return _WWW.sub(r"\1", address, count=1)
 
 
 def host_of(address: str) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from html.entities import html5
 
-from treadle.data.addresses import without_scheme
+from treadle.data.addresses import without_scheme, without_www
 from treadle.text_recipe import TextRecipe
 
 Clean = Callable[[str], str]
@@ -24,9 +24,9 @@ def make_clean(recipe: TextRecipe) -> Clean:
 
     Always: apostrophes in one form, without marks that are not seen, without blanks at the ends. A half of a surrogate
     pair, which JSON can hold and no encoding can, becomes the replacement character. As the recipe says: without tags,
-    entities resolved, without the scheme of an address, in small letters.
+    entities resolved, without the scheme of an address, without its `www.`, in small letters.
     """
-    drops_html, drops_scheme = "html" in recipe.drop, "scheme" in recipe.drop
+    drops_html, drops_scheme, drops_www = (part in recipe.drop for part in ("html", "scheme", "www"))
 
     def clean(text: str) -> str:
         if drops_html:
@@ -40,6 +40,8 @@ def make_clean(recipe: TextRecipe) -> Clean:
         text = text.strip()
         if drops_scheme:
             text = without_scheme(text)
+        if drops_www:
+            text = without_www(text)
         return text.lower() if recipe.lowercase else text
 
     return clean
