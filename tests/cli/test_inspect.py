@@ -80,12 +80,13 @@ def test_a_bundle_of_columns_has_no_text_to_explain(trained: treadle.Run, run: C
     assert (done.code, "bundle 'shop' reads no text" in done.err) == (3, True)
 
 
-def test_without_jax_it_says_what_to_install(bundle: Path) -> None:
+def test_without_jax_it_says_what_to_install(bundle: Path, trained: treadle.Run) -> None:
     program = "import sys; sys.modules['jax'] = None; from treadle import cli; sys.exit(cli.run(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, "inspect", str(bundle)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    command = [sys.executable, "-c", program, "inspect"]
+    done = subprocess.run([*command, bundle], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 6
-    assert (
-        done.stderr
-        == f"error: treadle inspect needs the optional dependencies of Treadle: {install_command('train')}\n"
-    )
+    advice = f"needs the optional dependencies of Treadle: {install_command('train')}"
+    assert done.stderr == f"error: looking into a network {advice}\n"
+    # A network that reads no text is asked, not looked into.
+    done = subprocess.run([*command, trained.bundle, "--json"], capture_output=True, timeout=300, check=False)
+    assert (done.returncode, json.loads(done.stdout)["importance"]["label"]) == (0, "yes")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from treadle.inspection.coloured import DOWN, STRONGEST, UP, coloured_words, shaded_words
+from treadle.inspection.coloured import DOWN, STRONGEST, UP, coloured_words, gate_strips
+from treadle.inspection.gates import Gates, Strip
 from treadle.inspection.why import Why
 
 
@@ -43,9 +44,20 @@ def test_characters_stand_side_by_side() -> None:
     assert re.sub(r"<[^>]*>", "", html) == "a b"
 
 
+def strip_of(*values: float, layer: int = 1, backwards: bool = False) -> Strip:
+    return Strip(layer, backwards, "let in", "the input gate", values)
+
+
 def test_gates_that_hardly_differ_are_hardly_told_apart() -> None:
-    wide = shaded_words(("a", "b"), (0.1, 0.9), " ")
-    narrow = shaded_words(("a", "b"), (0.500, 0.501), " ")
+    pairs = ((0.1, 0.9), (0.500, 0.501))
+    wide, narrow = (gate_strips(Gates("lstm", ("a", "<b>"), (strip_of(*pair),), " ")) for pair in pairs)
     assert f"{STRONGEST}%" in wide
     assert "background" not in narrow
-    assert 'title="0.90"' in wide
+    assert 'title="0.90">&lt;b&gt;' in wide
+    assert "0.10 to 0.90" in wide
+
+
+def test_layers_and_directions_are_named_where_there_are_several() -> None:
+    strips = tuple(strip_of(0.5, layer=layer, backwards=backwards) for layer in (1, 2) for backwards in (False, True))
+    assert "<b>let in, layer 2, backwards</b>" in gate_strips(Gates("lstm", ("a",), strips, " "))
+    assert "<b>let in</b>" in gate_strips(Gates("lstm", ("a",), strips[:1], " "))

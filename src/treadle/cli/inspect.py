@@ -12,7 +12,7 @@ from treadle.bundle.atomic import replacing
 from treadle.bundle.predictor import Predictor
 from treadle.cli.console import print_json, say
 from treadle.cli.use import BundlePath, Encoding, JsonFlag, Query
-from treadle.errors import DataError, MissingExtraError, TreadleError
+from treadle.errors import DataError, TreadleError
 
 
 def inspect(
@@ -35,6 +35,7 @@ def inspect(
 ) -> None:
     """Show why a network answers as it does: its words, its reach, its gates, its columns."""
     from treadle.data.sources import read_table
+    from treadle.inspection.inspection import inspect as look
 
     if json_ and out is not None:
         raise TreadleError("--json prints to stdout: --out would not be used; leave one of them out")
@@ -43,13 +44,6 @@ def inspect(
     predictor = Predictor.load(bundle)
     others = [Predictor.load(path) for path in beside or ()]
     table = None if data is None else read_table(data, query=query, encoding=encoding)
-    try:
-        from treadle.inspection.inspection import inspect as look
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("treadle"):
-            raise
-        raise MissingExtraError("treadle inspect", "train") from None
-
     found = look(predictor, table, beside=others, texts=text or (), words=word or ())
     for notice in found.notices:
         say(notice)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from treadle.evaluation.report import printable
 
 if TYPE_CHECKING:
+    from treadle.inspection.gates import Gates, Strip
     from treadle.inspection.why import Why
 
 UP, DOWN, SHADE = "#c2572b", "#2f6f9f", "#7a5ea8"
@@ -20,6 +21,7 @@ FAINTEST = 3
 NARROWEST = 0.05
 """Difference of gates that the whole of the colours stands for at least."""
 
+_LINE = "display:flex;flex-wrap:wrap;gap:0 1rem;margin-top:.6rem"
 _TEXT = "line-height:1.9;overflow-wrap:anywhere;white-space:pre-wrap"
 _WORD = "border-radius:.25em;padding:.12em .18em;unicode-bidi:isolate"
 _UNKNOWN = "text-decoration:underline dotted;text-underline-offset:.25em"
@@ -35,17 +37,29 @@ def coloured_words(why: Why) -> str:
     return _running(words, why.joint)
 
 
-def shaded_words(words: Sequence[str], values: Sequence[float], joint: str) -> str:
-    """Words, the darker the larger their value is between the smallest and the largest of them.
+def gate_strips(gates: Gates) -> str:
+    """The text once for every figure of its gates, the darker the larger it is at a word."""
+    several_layers = max(strip.layer for strip in gates.strips) > 1
+    both_ends = len({strip.backwards for strip in gates.strips}) > 1
+    lines = []
+    for strip in gates.strips:
+        words = [strip.title]
+        words += [f"layer {strip.layer}"] if several_layers else []
+        words += ["backwards" if strip.backwards else "forwards"] if both_ends else []
+        ends = f"{min(strip.values):.2f} to {max(strip.values):.2f}"
+        name = f'<b>{", ".join(words)}</b><div style="opacity:.7;font-size:.85em">{ends}</div>'
+        lines.append(
+            f'<div style="flex:0 0 9rem" title="{escape(strip.meaning)}">{name}</div>'
+            f'<div style="flex:1 1 18rem">{_shaded(gates.tokens, strip, gates.joint)}</div>'
+        )
+    return "".join(f'<div style="{_LINE}">{line}</div>' for line in lines)
 
-    Values that hardly differ are hardly told apart.
-    """
-    low = min(values)
-    width = max(max(values) - low, NARROWEST)
-    return _running(
-        [_word(word, SHADE, (value - low) / width, f"{value:.2f}") for word, value in zip(words, values, strict=True)],
-        joint,
-    )
+
+def _shaded(words: Sequence[str], strip: Strip, joint: str) -> str:
+    low = min(strip.values)
+    width = max(max(strip.values) - low, NARROWEST)
+    shades = zip(words, strip.values, strict=True)
+    return _running([_word(word, SHADE, (value - low) / width, f"{value:.2f}") for word, value in shades], joint)
 
 
 def _running(words: list[str], joint: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +13,14 @@ from treadle.bundle.predictor import Predictor
 from treadle.data.sources import from_rows
 from treadle.data.table import Table
 from treadle.errors import ContractError, DataError
-from treadle.inspection.gates import Gates, gates
 from treadle.inspection.importance import Importance, importance
-from treadle.inspection.neighbours import Neighbours, neighbours
 from treadle.inspection.opened import Opened, open_bundle, reads_text
-from treadle.inspection.reach import Reach, reach
-from treadle.inspection.why import Why, why
+
+if TYPE_CHECKING:
+    from treadle.inspection.gates import Gates
+    from treadle.inspection.neighbours import Neighbours
+    from treadle.inspection.reach import Reach
+    from treadle.inspection.why import Why
 
 EXPLAINED = 4
 """Texts of the data that are explained where the user gives none."""
@@ -87,6 +90,10 @@ def inspect(
         return Inspection(predictor.name, table.source, len(table), (), (), (), moved, ())
 
     opened = open_bundle(predictor)
+    # These need JAX, which is there once a bundle is open.
+    from treadle.inspection.neighbours import neighbours
+    from treadle.inspection.reach import reach
+
     reaches = tuple(reach(each, table) for each in (opened, *map(open_bundle, beside)))
     rows = [_row_of(predictor, text) for text in texts] or _telling_rows(opened, table)
     explained = tuple(_explain(opened, row) for row in rows)
@@ -139,6 +146,9 @@ def _telling_rows(opened: Opened, table: Table) -> list[dict[str, object]]:
 
 
 def _explain(opened: Opened, row: dict[str, object]) -> Explained:
+    from treadle.inspection.gates import gates
+    from treadle.inspection.why import why
+
     answered = opened.predictor.predict(row).columns
     if "label" in answered:
         target = opened.predictor.contract.target.name

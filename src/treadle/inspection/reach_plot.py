@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from treadle.evaluation.plots import FAIR, GOOD, INK, NETWORK, POOR, SOFT, Draw
-from treadle.inspection.reach import Reach
+
+if TYPE_CHECKING:
+    from treadle.inspection.reach import Reach
 
 COLOURS = (NETWORK, FAIR, GOOD, POOR)
 NEAR = 200

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from html import escape
+from typing import TYPE_CHECKING
 
 from treadle.evaluation import plots
 from treadle.evaluation.report import printable
 from treadle.evaluation.style import CSS
-from treadle.inspection.coloured import DOWN, UP, coloured_words, shaded_words
-from treadle.inspection.gates import Gates
+from treadle.inspection.coloured import DOWN, UP, coloured_words, gate_strips
 from treadle.inspection.importance import Importance
 from treadle.inspection.inspection import Explained, Inspection
-from treadle.inspection.neighbours import Neighbours
-from treadle.inspection.reach import Reach
 from treadle.inspection.reach_plot import reach_plot
+
+if TYPE_CHECKING:
+    from treadle.inspection.neighbours import Neighbours
+    from treadle.inspection.reach import Reach
 
 OWN_CSS = """
 figure + figure, .card + .card { margin-top: 1rem; }
@@ -21,15 +23,11 @@ figure + figure, .card + .card { margin-top: 1rem; }
 .card h3 { margin: 0 0 0.4rem; font-size: 1rem; }
 .card h3 + p { margin-top: 0; }
 .text { font-size: 1.06rem; }
-.strip { display: grid; grid-template-columns: 10rem 1fr; gap: 0.25rem 1rem; margin-top: 0.8rem; font-size: 0.92rem; }
-.strip small { display: block; color: var(--soft); }
 .bar { display: inline-block; height: 0.7rem; border-radius: 3px; background: var(--network); vertical-align: middle; }
 .near td, .near th { white-space: normal; text-align: left; vertical-align: top; }
 .near small { display: inline; }
 th small { display: block; color: var(--soft); font-weight: 400; }
-details summary { cursor: pointer; color: var(--soft); margin-top: 0.8rem; }
 mark { border-radius: 0.25em; padding: 0 0.4em; color: var(--ink); }
-@media (max-width: 40rem) { .strip { grid-template-columns: 1fr; } }
 """
 
 
@@ -150,7 +148,11 @@ def _reach_row(reach: Reach) -> str:
 
 
 def _gates(texts: tuple[Explained, ...]) -> str:
-    cards = "".join(_strips(explained.gates) for explained in texts if explained.gates is not None)
+    all_gates = [explained.gates for explained in texts if explained.gates is not None]
+    cards = "".join(
+        f'<div class="card"><h3>{_text(gates.cell.replace("_", " "))}</h3>{gate_strips(gates)}</div>'
+        for gates in all_gates
+    )
     if not cards:
         return ""
     return (
@@ -158,21 +160,6 @@ def _gates(texts: tuple[Explained, ...]) -> str:
         '<p class="soft">The mean over the units of a layer at every word: the darker, the larger beside the smallest '
         f"of its line.</p>{cards}"
     )
-
-
-def _strips(gates: Gates) -> str:
-    layers, directions = max(strip.layer for strip in gates.strips), {strip.backwards for strip in gates.strips}
-    rows = []
-    for strip in gates.strips:
-        place = [f"layer {strip.layer}"] * (layers > 1) + ["backwards" if strip.backwards else "forwards"] * (
-            len(directions) > 1
-        )
-        title = ", ".join([strip.title, *place])
-        ends = f"{min(strip.values):.2f} to {max(strip.values):.2f}"
-        words = shaded_words(gates.tokens, strip.values, gates.joint)
-        rows.append(f'<div title="{_text(strip.meaning)}"><b>{_text(title)}</b><small>{ends}</small></div>{words}')
-    cell = _text(gates.cell.replace("_", " "))
-    return f'<div class="card"><h3>{cell}</h3><div class="strip">{"".join(rows)}</div></div>'
 
 
 def _words(words: tuple[Neighbours, ...]) -> str:

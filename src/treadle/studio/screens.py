@@ -11,7 +11,7 @@ from PIL import Image
 
 from treadle.bundle.predictor import Predictor
 from treadle.errors import BundleError
-from treadle.studio import facts, prediction, report_tab, table_tab
+from treadle.studio import facts, inspect_tab, prediction, report_tab, table_tab
 from treadle.studio.text import plain, plain_lines
 
 # A plain weave, made here: Streamlit would fetch an icon named by its letters from another server.
@@ -38,11 +38,13 @@ def show(paths: list[Path]) -> None:
     count = len(predictor.contract.features)
     columns = f"{count} columns" if count > 1 else f"the column **{plain(predictor.contract.features[0].name)}**"
     st.caption(f"{predictor.task.capitalize()} of **{target}** from {columns}")
-    one_row, table, report = st.tabs(["One row", "A CSV file", "Report"])
+    one_row, table, look, report = st.tabs(["One row", "A CSV file", "Inspect", "Report"])
     with one_row:
         prediction.show(predictor, key)
     with table:
         table_tab.show(predictor, key)
+    with look:
+        inspect_tab.show(predictor, key)
     with report:
         report_tab.show(predictor.bundle)
 
