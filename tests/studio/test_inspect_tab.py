@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from treadle.inspection.reach import Reach
+from treadle.inspection.reach_plot import LOWEST
 from treadle.studio.inspect_tab import reach_chart
 
 Open = Callable[..., AppTest]
@@ -56,7 +57,8 @@ def test_what_is_wrong_is_a_message(open_screen: Open) -> None:
 def test_the_chart_of_a_reach_is_valid_where_a_gradient_has_vanished() -> None:
     reach = Reach("films", "lstm", "last word", (1.0, 0.1, 0.0), (1.0, 0.05, 0.0), (1.0, 0.2, 0.0), 0.6, 9, 0)
     document = reach_chart(reach).to_dict(validate=True)
-    assert [row["distance"] for row in document["data"]["values"]] == [0, 1]
+    (rows,) = document["datasets"].values()
+    assert [row["curve"] for row in rows] == [1.0, 0.1, LOWEST]
 
 
 @pytest.mark.parametrize("name", ["bank", "hostile"])

@@ -12,6 +12,7 @@ from treadle.errors import TreadleError
 from treadle.inspection.coloured import gate_strips
 from treadle.inspection.importance import Importance
 from treadle.inspection.inspection import Explained, Inspection, inspect
+from treadle.inspection.reach_plot import LOWEST
 from treadle.studio import charts, figures
 from treadle.studio.figures import Cell
 from treadle.studio.text import number, plain, plain_lines
@@ -66,7 +67,7 @@ def _show_seen(seen: Inspection) -> None:
 def _show_text(explained: Explained) -> None:
     st.markdown(f"#### {plain(explained.answer)}")
     why = explained.why
-    st.caption(plain(f"Without words the answer is {number(why.baseline)}, with them {number(why.value)}."))
+    st.caption(plain(f"Without words the answer is {why.baseline:.3g}, with them {why.value:.3g}."))
     st.html(coloured_words(why))
     if not why.close:
         st.caption(plain(f"The words' shares miss {number(abs(why.gap))} of it, more than 1 %: read them with care."))
@@ -84,22 +85,23 @@ def _show_reach(reach: Reach) -> None:
 
 
 def reach_chart(reach: Reach) -> charts.Layers:
-    """The median over the texts with the middle half of them; what is zero has no place on a logarithmic scale."""
+    """The median over the texts with the middle half of them, on a logarithmic scale."""
     quartiles = enumerate(zip(reach.low, reach.curve, reach.high, strict=True))
     rows = [
-        {"distance": distance, "low": low, "curve": curve, "high": high}
+        {"distance": distance, "low": max(low, LOWEST), "curve": max(curve, LOWEST), "high": max(high, LOWEST)}
         for distance, (low, curve, high) in quartiles
-        if low > 0
     ]
-    scale = alt.Scale(type="log", nice=False)
+    scale, axis = alt.Scale(type="log", nice=False), alt.Axis(tickCount=5)
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X("distance:Q", title=f"Words before the {reach.counted_from}", axis=alt.Axis(tickMinStep=1))
     )
     title = "Gradient, relative to the end"
     area = base.mark_area(color=charts.DOWN, opacity=0.18).encode(
-        y=alt.Y("low:Q", scale=scale, title=title), y2="high:Q"
+        y=alt.Y("low:Q", scale=scale, title=title, axis=axis), y2="high:Q"
     )
-    line = base.mark_line(color=charts.DOWN, strokeWidth=2.5).encode(y=alt.Y("curve:Q", scale=scale, title=title))
+    line = base.mark_line(color=charts.DOWN, strokeWidth=2.5).encode(
+        y=alt.Y("curve:Q", scale=scale, title=title, axis=axis)
+    )
     return alt.layer(area, line, height=260)
 
 
