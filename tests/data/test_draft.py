@@ -77,3 +77,12 @@ def test_a_draft_from_the_catalogue():
 def test_what_cannot_be_drafted(shop, target, name, error, message):
     with pytest.raises(error, match=message):
         draft_recipe(shop, target, name)
+
+
+def test_prose_and_addresses_are_drafted_as_text(tmp_path):
+    rows = [f"https://a{row}.test/,it was the film {row},code{row},{row % 2}" for row in range(80)]
+    path = tmp_path / "films.csv"
+    path.write_text("\n".join(["page,review,code,liked", *rows]))
+    drafted = parse_recipe(yaml.safe_load(draft_recipe(str(path), "liked", "films")))
+    assert drafted.data.kinds == {"page": "text", "review": "text"}
+    assert drafted.data.drop == ("code",)

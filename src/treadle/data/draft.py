@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from treadle.data.catalogue import Dataset, datasets
 from treadle.data.cells import missing_cells
 from treadle.data.contract import Contract
-from treadle.data.infer import doubt_about, infer_task, is_constant, is_prose, learn, learn_field, positive_class
+from treadle.data.infer import doubt_about, infer_task, is_constant, is_free_text, learn, learn_field, positive_class
 from treadle.data.sources import read_chunks, read_table
 from treadle.data.table import Table
 from treadle.errors import RecipeError
@@ -73,7 +73,7 @@ def _look(table: Table, data: DataRecipe, known: Dataset | None) -> tuple[dict[s
         try:
             field = learn_field(name, cells, missing)
         except ValueError as error:
-            if is_prose(cells, missing):
+            if is_free_text(cells, missing):
                 kinds[name] = "text"
             else:
                 reasons[name] = str(error).partition(":")[0]

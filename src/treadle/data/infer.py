@@ -234,10 +234,11 @@ def _learn_texts(name: str, cells: Column, missing: Missing) -> Field | None:
     )
 
 
-def is_prose(cells: Column, missing: Missing) -> bool:
-    """Whether most cells that have a value are texts of several words."""
+def is_free_text(cells: Column, missing: Missing) -> bool:
+    """Whether most cells that have a value are texts of several words, or web addresses."""
     present = [cell for cell in cells.tolist() if not reading.is_missing(cell, missing)]
-    return sum(isinstance(cell, str) and len(cell.split()) >= PROSE_WORDS for cell in present) > len(present) / 2
+    texts = [cell for cell in present if isinstance(cell, str)]
+    return sum(len(text.split()) >= PROSE_WORDS or is_address(text) for text in texts) > len(present) / 2
 
 
 def _refuse_free_text(name: str, texts: list[str], present: int) -> None:
