@@ -10,6 +10,8 @@ from treadle.section import Positive, Section, unused
 
 RECURRENT = ("simple_rnn", "lstm", "peephole_lstm", "coupled_lstm", "gru")
 """Encoders that read a text word by word."""
+CONVOLUTIONS = ("convolution", "one_hot_convolution")
+"""Encoders that read neighbouring tokens together."""
 
 
 class TextRecipe(Section):
@@ -45,8 +47,11 @@ class TextRecipe(Section):
 class EncoderRecipe(Section):
     """The part of the network that reads a text."""
 
-    encoder: Literal["bag", "convolution", "simple_rnn", "lstm", "peephole_lstm", "coupled_lstm", "gru"] = "bag"
-    """What reads the tokens: a bag of their vectors, a convolution over neighbours, or a recurrent network."""
+    encoder: Literal[
+        "bag", "convolution", "one_hot_convolution", "simple_rnn", "lstm", "peephole_lstm", "coupled_lstm", "gru"
+    ] = "bag"
+    """What reads the tokens: a bag of their vectors, a convolution over neighbours' vectors or over the neighbours
+    themselves (Johnson and Zhang 2015), or a recurrent network."""
     embedding_width: Positive = 64
     """Width of a token's vector."""
     vectors: str | None = None
@@ -58,7 +63,7 @@ class EncoderRecipe(Section):
     units: Positive = 128
     """Width of what a convolution or a recurrent network says at every token."""
     widths: Annotated[tuple[Positive, ...], Field(min_length=1)] = (3, 4, 5)
-    """Convolution: neighbouring tokens that are read together, one filter bank for each width."""
+    """Convolutions: neighbouring tokens that are read together, one filter bank for each width."""
     activation: Literal["tanh", "relu"] = "tanh"
     """Simple RNN: what bends its state."""
     layers: Positive = 1
@@ -68,7 +73,8 @@ class EncoderRecipe(Section):
     pooling: Literal["last", "mean", "max", "attention"] | None = None
     """How many tokens become one vector. Default: mean for a bag, max for a convolution, last for recurrent ones."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    """Share of the values of embeddings, between layers and after pooling that every training step leaves out."""
+    """Share of the values of embeddings (but of a one-hot convolution), between layers and after pooling that every
+    training step leaves out."""
     recurrent_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Share of the recurrent state that every training step leaves out, the same at every token."""
     token_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
@@ -88,10 +94,11 @@ class EncoderRecipe(Section):
 
         only(("ngrams",), "bag")
         unused(self, ("buckets",), used=self.ngrams > 1, needs="model.text.ngrams above 1")
-        only(("widths",), "convolution")
-        only(("units",), "convolution", *RECURRENT)
+        only(("widths",), *CONVOLUTIONS)
+        only(("units",), *CONVOLUTIONS, *RECURRENT)
+        only(("embedding_width", "vectors"), "bag", "convolution", *RECURRENT)
         only(("activation",), "simple_rnn")
         only(("layers", "bidirectional", "recurrent_dropout"), *RECURRENT)
-        if self.pooling == "last" and self.encoder in ("bag", "convolution"):
+        if self.pooling == "last" and self.encoder not in RECURRENT:
             raise ValueError(f"pooling: last does not fit encoder: {self.encoder}, which keeps no memory of the text")
         return self

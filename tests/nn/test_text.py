@@ -30,6 +30,8 @@ ENCODERS: list[dict[str, Any]] = [
     {"pooling": "max", "ngrams": 2, "buckets": 5},
     {"encoder": "convolution", "widths": (1, 2, 5), "units": 4},
     {"encoder": "convolution", "widths": (3,), "units": 3, "pooling": "attention"},
+    {"encoder": "one_hot_convolution", "widths": (1, 2, 5), "units": 3},
+    {"encoder": "one_hot_convolution", "widths": (3,), "units": 2, "pooling": "mean"},
     {"encoder": "simple_rnn", "units": 5},
     {"encoder": "simple_rnn", "units": 5, "activation": "relu", "pooling": "mean"},
     {"encoder": "lstm", "units": 3, "layers": 2, "bidirectional": True},
@@ -41,7 +43,8 @@ ENCODERS: list[dict[str, Any]] = [
 
 
 def encoder(settings_: dict[str, Any], width: int = 3, seed: int = 0) -> TextEncoder:
-    recipe = EncoderRecipe.model_validate({"embedding_width": width, **settings_})
+    width_ = {} if settings_.get("encoder") == "one_hot_convolution" else {"embedding_width": width}
+    recipe = EncoderRecipe.model_validate(width_ | settings_)
     return TextEncoder(recipe, NUMBERS, np.random.default_rng(seed))
 
 
@@ -101,6 +104,27 @@ def test_a_filter_reads_its_neighbours(neighbours: int) -> None:
         near = [(place, step - before + place) for place in range(neighbours)]
         total = sum(x[:, at] @ weight[place] for place, at in near if 0 <= at < 6)
         np.testing.assert_allclose(y[:, step], np.maximum(total, 0), atol=1e-6)
+
+
+def test_a_one_hot_filter_has_a_vector_for_every_token_in_every_place() -> None:
+    network = encoder({"encoder": "one_hot_convolution", "widths": (2, 3), "units": 4})
+    network = eqx.tree_at(lambda network: network.convolution.bias, network, jnp.linspace(-0.01, 0.01, 8))
+    table = np.asarray(network.embedding.weight, np.float64).reshape(NUMBERS, 5, 4)
+    bias = np.linspace(-0.01, 0.01, 8).reshape(2, 4)
+    batch = texts([6, 1])
+    for row, length in enumerate([6, 1]):
+        tokens, pooled = batch["tokens"][row], []
+        for bank, (first, places) in enumerate([(0, (0, 1)), (2, (-1, 0, 1))]):
+            sums = [
+                sum(
+                    table[tokens[step + shift], first + j]
+                    for j, shift in enumerate(places)
+                    if 0 <= step + shift < length
+                )
+                for step in range(length)
+            ]
+            pooled.append(np.maximum(np.array(sums) + bias[bank], 0).max(axis=0))
+        np.testing.assert_allclose(network(**batch)[row], np.concatenate(pooled), atol=1e-7)
 
 
 def test_a_bag_is_the_mean_of_the_vectors_of_tokens_and_runs() -> None:
@@ -178,7 +202,7 @@ def test_the_served_network_is_the_trained_one(lengths: list[int], extra: int, s
 # --- training
 
 
-@pytest.mark.parametrize("settings_", [ENCODERS[place] for place in (0, 1, 4, 8)], ids=str)
+@pytest.mark.parametrize("settings_", [ENCODERS[place] for place in (0, 1, 4, 6, 10)], ids=str)
 def test_dropout_drops_in_training_alone_and_keeps_the_mean(settings_: dict[str, Any]) -> None:
     batch = texts([12] * 4)
     network = encoder(settings_ | {"token_dropout": 0.3, "dropout": 0.2})

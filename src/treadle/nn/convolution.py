@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import NDArray
 
 from treadle.bundle.graph import Graph
-from treadle.nn.linear import Linear
+from treadle.nn.linear import Linear, full
 
 
 class FilterBank(eqx.Module):
@@ -61,3 +62,77 @@ class Convolution(eqx.Module):
         states = [bank.write(graph, x, f"{name}.banks.{index}") for index, bank in enumerate(self.banks)]
         joined = graph.add("Concat", states, {"axis": 1}) if len(states) > 1 else states[0]
         return graph.add("Transpose", [joined], {"perm": [0, 2, 1]})
+
+
+class OneHotConvolution(eqx.Module):
+    """y_t = relu(sum over j of W_j[token_{t+j}] + b): a convolution over tokens one-hot encoded.
+
+    A token has a vector of its own for every place in a bank's window, side by side in one embedding of
+    `sum(widths) * units` columns. No vector is shared by the places, as it is where embeddings are convolved, and there
+    is nothing to multiply. Source: Johnson and Zhang 2015, Effective Use of Word Order for Text Categorization with
+    Convolutional Neural Networks, section 2.2 (seq-CNN).
+    """
+
+    bias: Float[Array, " outputs"]
+    widths: tuple[int, ...] = eqx.field(static=True)
+    units: int = eqx.field(static=True)
+
+    def __init__(self, widths: tuple[int, ...], units: int) -> None:
+        self.bias = full((len(widths) * units,), 0.0)
+        self.widths = widths
+        self.units = units
+
+    @property
+    def inputs(self) -> int:
+        """Columns that a token's embedding needs."""
+        return sum(self.widths) * self.units
+
+    def __call__(self, x: Float[Array, "rows time inputs"]) -> Float[Array, "rows time outputs"]:
+        """States of every step; `x` is zero at steps that are not there."""
+        time, reach = x.shape[1], max(self.widths)
+        padded = jnp.pad(x, ((0, 0), (reach, reach), (0, 0)))
+        banks = []
+        for first, places in self._banks():
+            shifted = [
+                padded[:, reach + shift : reach + shift + time, (first + place) * self.units :][..., : self.units]
+                for place, shift in enumerate(places)
+            ]
+            banks.append(sum(shifted[1:], start=shifted[0]))
+        return jax.nn.relu(jnp.concatenate(banks, axis=2) + self.bias)
+
+    def write(self, graph: Graph, table: NDArray[np.float32], tokens: str, present: str, name: str) -> str:
+        """Add this layer to `graph`.
+
+        Args:
+            graph: where to.
+            table: the embedding, shape (numbers, inputs).
+            tokens: value of shape (rows, time).
+            present: which of the tokens are there, shape (rows, time).
+            name: what the weights' names begin with.
+        """
+        # One column block of the table at a time: a token's whole row would be a matrix as wide as all banks together.
+        blocks = np.concatenate([table, np.zeros((1, table.shape[1]), np.float32)])
+        none = graph.constant(np.array(len(table), np.int32), f"{name}.none")
+        there = graph.add("Where", [present, tokens, none])
+        reach = max(self.widths)
+        padded = graph.add("Pad", [there, graph.constant(np.array([0, reach, 0, reach]), f"{name}.pads"), none])
+        states = []
+        for bank, (first, places) in enumerate(self._banks()):
+            total = graph.constant(np.asarray(self.bias)[bank * self.units :][: self.units], f"{name}.bias.{bank}")
+            for place, shift in enumerate(places, start=first):
+                edges = (reach + shift, shift - reach or 2**31 - 1)
+                start, end = (graph.constant(np.array([edge]), f"{name}.edge") for edge in edges)
+                shifted = graph.add("Slice", [padded, start, end, graph.constant(np.array([1]), f"{name}.axis")])
+                block = np.ascontiguousarray(blocks[:, place * self.units : (place + 1) * self.units])
+                found = graph.add("Gather", [graph.constant(block, f"{name}.weight.{place}"), shifted])
+                total = graph.add("Add", [total, found])
+            states.append(graph.add("Relu", [total]))
+        return graph.add("Concat", states, {"axis": 2}) if len(states) > 1 else states[0]
+
+    def _banks(self) -> list[tuple[int, range]]:
+        """For every bank its first place in the embedding, and how far from the step each of its places looks."""
+        starts = np.cumsum([0, *self.widths[:-1]]).tolist()
+        return [
+            (start, range(-((width - 1) // 2), width // 2 + 1))
+            for start, width in zip(starts, self.widths, strict=True)
+        ]

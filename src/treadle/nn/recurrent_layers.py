@@ -164,8 +164,7 @@ class RecurrentNetwork(eqx.Module):
             begin = initial[index] if initial is not None else (None,) * len(layer)
             masks = self._masks(layer, xs.shape[1], layer_key)
             unrolled = [
-                direction(xs, lengths, state, mask)
-                for direction, state, mask in zip(layer, begin, masks, strict=True)
+                direction(xs, lengths, state, mask) for direction, state, mask in zip(layer, begin, masks, strict=True)
             ]
             xs = jnp.concatenate([outputs for outputs, _ in unrolled], axis=-1)
             states.append(tuple(state for _, state in unrolled))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from treadle.bundle.graph import Graph
 from treadle.nn import recurrent_onnx
-from treadle.nn.convolution import Convolution
+from treadle.nn.convolution import Convolution, OneHotConvolution
 from treadle.nn.dropout import Dropout, keep_mask
 from treadle.nn.pooling import Pooling, make_pooling
 from treadle.nn.recurrent_layers import RecurrentNetwork
@@ -23,13 +23,16 @@ Lengths = Int[Array, " rows"]
 Vectors = Float[Array, "rows all width"]
 Present = Bool[Array, "rows all"]
 
+ONE_HOT_DEVIATION = 0.01
+"""Of a one-hot convolution's first vectors (Johnson and Zhang 2015, section 3.2): the largest of many is kept."""
+
 
 class TextEncoder(eqx.Module):
     """A vector for every text; what stands behind a text's length changes nothing."""
 
     embedding: TokenEmbedding
     runs: Runs | None
-    convolution: Convolution | None
+    convolution: Convolution | OneHotConvolution | None
     recurrent: RecurrentNetwork | None
     pooling: Pooling | None
     """None where the vector is the recurrent network's last state."""
@@ -54,9 +57,14 @@ class TextEncoder(eqx.Module):
         """
         self.runs = Runs(recipe.ngrams, numbers, recipe.buckets, rng) if recipe.ngrams > 1 else None
         rows = numbers + (recipe.buckets if self.runs else 0)
-        self.embedding = TokenEmbedding(rows, recipe.embedding_width, rng, vectors)
         self.convolution = self.recurrent = None
         self.width = recipe.embedding_width
+        if recipe.encoder == "one_hot_convolution":
+            self.convolution = OneHotConvolution(recipe.widths, recipe.units)
+            self.embedding = TokenEmbedding(rows, self.convolution.inputs, rng, deviation=ONE_HOT_DEVIATION)
+            self.width = len(recipe.widths) * recipe.units
+        else:
+            self.embedding = TokenEmbedding(rows, recipe.embedding_width, rng, vectors)
         if recipe.encoder == "convolution":
             self.convolution = Convolution(recipe.widths, recipe.embedding_width, recipe.units, rng)
             self.width = len(recipe.widths) * recipe.units
@@ -91,7 +99,9 @@ class TextEncoder(eqx.Module):
             tokens = jnp.where(keep_mask(whole, tokens.shape, 1.0 - self.token_dropout.rate), tokens, -1)
         x = self._look_up(tokens)
         if values is not None:
-            x = self.dropout(x / (1.0 - self.token_dropout.rate), values)
+            x = x / (1.0 - self.token_dropout.rate)
+            if not isinstance(self.convolution, OneHotConvolution):
+                x = self.dropout(x, values)
         vector = self._combine(x, lengths, present, between)
         return vector if pooled is None else self.dropout(vector, pooled)
 
@@ -138,6 +148,10 @@ class TextEncoder(eqx.Module):
             tokens, present = self.runs.write(graph, tokens, lengths, f"{name}.runs")
         else:
             present = write_within(graph, tokens, lengths)
+        if isinstance(self.convolution, OneHotConvolution):
+            table = np.asarray(self.embedding.weight)
+            states = self.convolution.write(graph, table, tokens, present, f"{name}.convolution")
+            return self.pooling.write(graph, states, present, f"{name}.pooling")
         x = self.embedding.write(graph, tokens, f"{name}.embedding")
         if self.convolution is not None:
             there = graph.add("Cast", [present], {"to": 1})

@@ -22,13 +22,18 @@ class TokenEmbedding(eqx.Module):
     weight: Float[Array, "numbers width"]
 
     def __init__(
-        self, numbers: int, width: int, rng: np.random.Generator, vectors: NDArray[np.float32] | None = None
+        self,
+        numbers: int,
+        width: int,
+        rng: np.random.Generator,
+        vectors: NDArray[np.float32] | None = None,
+        deviation: float = DEVIATION,
     ) -> None:
-        weight = rng.normal(0.0, DEVIATION, (numbers, width)).astype(np.float32)
+        weight = rng.normal(0.0, deviation, (numbers, width)).astype(np.float32)
         if vectors is not None:
             known = ~np.isnan(vectors[:, 0])
             # Tokens without a vector begin as long as those with one.
-            weight *= float(np.std(vectors[known])) / DEVIATION if known.any() else 1.0
+            weight *= float(np.std(vectors[known])) / deviation if known.any() else 1.0
             weight[: len(vectors)][known] = vectors[known]
         self.weight = jnp.asarray(weight)
 
