@@ -75,6 +75,14 @@ def test_what_is_wrong_is_said(bundle: Path, run: Callable[..., Any], options: l
     assert "Traceback" not in done.err
 
 
+def test_a_bundle_of_columns_names_the_largest(trained: treadle.Run, tmp_path: Path, run: Callable[..., Any]) -> None:
+    done = run("inspect", trained.bundle, "--out", tmp_path / "page.html")
+    said = done.err.splitlines()
+    assert said[0].startswith("its answers hang most on ")
+    assert said[0].count(", ") == 2
+    assert said[1] == f"wrote {tmp_path / 'page.html'}"
+
+
 def test_a_bundle_of_columns_has_no_text_to_explain(trained: treadle.Run, run: Callable[..., Any]) -> None:
     done = run("inspect", trained.bundle, "--text", "good")
     assert (done.code, "bundle 'shop' reads no text" in done.err) == (3, True)

@@ -14,6 +14,8 @@ from treadle.cli.console import print_json, say
 from treadle.cli.use import BundlePath, Encoding, JsonFlag, Query
 from treadle.errors import DataError, TreadleError
 
+SHOWN_COLUMNS = 3
+
 
 def inspect(
     bundle: BundlePath,
@@ -61,4 +63,6 @@ def inspect(
     for reach in found.reaches:
         words = f"within {reach.half_life:.1f} words of the {reach.counted_from}"
         say(f"{reach.name} ({reach.encoder}): half of the gradient lies {words}")
+    if found.importance is not None:
+        say(f"its answers hang most on {', '.join(list(found.importance.columns)[:SHOWN_COLUMNS])}")
     say(f"wrote {page}")
