@@ -13,6 +13,7 @@ import treadle
 from treadle.bundle.predictor import Predictor
 from treadle.errors import BundleError, ContractError
 from treadle.inspection.opened import open_bundle, padded
+from treadle.text_recipe import EncoderRecipe
 
 Make = Callable[..., Predictor]
 
@@ -71,7 +72,8 @@ def test_a_bundle_of_columns_has_no_texts(trained: treadle.Run) -> None:
     ],
 )
 def test_the_encoder_is_named(make_bundle: Make, encoder: dict[str, Any], words: str) -> None:
-    assert open_bundle(make_bundle(encoder)).encoder_words == words
+    opened = open_bundle(make_bundle())
+    assert dataclasses.replace(opened, recipe=EncoderRecipe.model_validate(encoder)).encoder_words == words
 
 
 @pytest.mark.parametrize(("length", "width"), [(1, 16), (16, 16), (17, 32), (33, 64)])
