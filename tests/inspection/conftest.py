@@ -77,7 +77,7 @@ def make(
                 "kinds": {"text": "text", "kind": "category", "stars": "number"} if beside else {"text": "text"},
             },
             "features": {"text": {"length": 40, **(text or {})}},
-            "model": {"hidden": [], **(model or {}), "text": {"embedding_width": 3, **(encoder or {})}},
+            "model": {"hidden": [], **(model or {}), "text": _with_width(encoder or {})},
         }
     )
     contract, _ = learn(table, recipe.data, recipe.task or "classification")
@@ -118,6 +118,10 @@ def make(
             onnx=graph.to_bytes(),
         )
     )
+
+
+def _with_width(encoder: dict[str, Any]) -> dict[str, Any]:
+    return encoder if encoder.get("encoder") == "one_hot_convolution" else {"embedding_width": 3, **encoder}
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ def answer_to_scales(opened: Opened, scales: np.ndarray) -> np.ndarray:
     [
         {"ngrams": 3, "buckets": 11},
         {"pooling": "attention"},
-        {"encoder": "convolution", "widths": [1, 3], "units": 4},
+        {"encoder": "one_hot_convolution", "widths": [1, 3], "units": 4},
         {"encoder": "simple_rnn", "activation": "relu", "units": 4},
         {"encoder": "lstm", "units": 3, "layers": 2, "bidirectional": True, "pooling": "mean"},
     ],

@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,7 +51,8 @@ def neighbours(opened: Opened, words: Iterable[str], *, count: int = COUNT) -> t
         raise ContractError(
             f"bundle {opened.name!r} hashes its words (features.text.hashing): no word can be told from its vector"
         )
-    vectors = _directions(opened)
+    # With runs of several tokens, the tokens themselves stand first.
+    vectors = np.asarray(opened.encoder.embedding.weight)[: len(known)]
     tokens = dict.fromkeys(
         (token, number)
         for word in words
@@ -66,20 +66,11 @@ def neighbours(opened: Opened, words: Iterable[str], *, count: int = COUNT) -> t
     )
 
 
-def _directions(opened: Opened) -> NDArray[np.float32]:
-    """The vectors of all tokens, brought to length 1; shape (numbers, width)."""
-    numbers = jnp.arange(opened.text.vocabulary.size, dtype=jnp.int32)[:, None]
-    embedded, _ = opened.encoder.embed(numbers, jnp.ones(len(numbers), jnp.int32))
-    # With runs of several tokens, the tokens themselves stand first.
-    vectors = np.asarray(embedded[:, 0])
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny))
-
-
 def _nearest(
     vectors: NDArray[np.float32], number: int, known: tuple[str, ...], count: int
 ) -> tuple[tuple[str, float], ...]:
-    cosines = vectors @ vectors[number]
+    lengths = np.linalg.norm(vectors, axis=1)
+    cosines = vectors @ vectors[number] / np.maximum(lengths * lengths[number], np.finfo(np.float32).tiny)
     cosines[:FIRST] = cosines[number] = -np.inf
     nearest = np.argsort(-cosines, kind="stable")[: min(count, len(known) - FIRST - 1)]
     return tuple((known[other], float(cosines[other])) for other in nearest)
