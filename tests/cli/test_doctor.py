@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from treadle import kernels
 from treadle.cli import doctor
 from treadle.errors import install_command
 
@@ -21,7 +22,8 @@ def test_doctor_prints_json(packaged_data_only: None, run: Callable[..., Any]):
     found = json.loads(run("doctor", "--json").out)
     assert found["cores"] == len(os.sched_getaffinity(0))
     assert found["versions"].keys() >= {"treadle", "numpy", "onnxruntime", "jax", "polars", "streamlit"}
-    assert found["engine"].keys() == {"prediction", "training"}
+    assert found["engine"].keys() == {"prediction", "training", "recurrent"}
+    assert found["engine"]["recurrent"] == kernels.engine()
     assert found["datasets"] == ["phishing_small"]
     assert found["advice"] == []
 

@@ -20,8 +20,7 @@ def empty_cache(tmp_path, monkeypatch):
     return tmp_path
 
 
-def load():
-    return library.load.__wrapped__()
+load = library.load.__wrapped__
 
 
 def command(folder, script):
@@ -66,6 +65,29 @@ def test_a_cache_that_cannot_be_written_is_named(empty_cache, monkeypatch):
     monkeypatch.setenv("TREADLE_CACHE", str(occupied))
     monkeypatch.setattr(build, "find_compiler", lambda: "c++")
     assert "cannot be kept in" in load().sentence
+
+
+def test_people_are_told_of_the_wait_and_why_it_was_in_vain(empty_cache, monkeypatch):
+    monkeypatch.setattr(library, "load", load)
+    told = []
+    monkeypatch.setenv("CXX", command(empty_cache, "echo 'x.cpp: error: no such thing' >&2; exit 1"))
+    kernels.prepare(told.append)
+    assert len(told) == 2
+    assert told[0].startswith("compiling the kernels")
+    assert "error: no such thing" in told[1]
+
+
+def test_nobody_waits_for_kernels_that_are_there_or_not_wanted(empty_cache, monkeypatch):
+    monkeypatch.setattr(library, "load", lambda: library.Engine(True, "fused"))
+    told = []
+    (empty_cache / "cache" / "kernels").mkdir(parents=True)
+    (empty_cache / "cache" / "kernels" / "fused-new.so").touch()
+    kernels.prepare(told.append)
+    assert told == []
+    monkeypatch.setattr(library, "load", load)
+    monkeypatch.setenv("TREADLE_KERNELS", "scan")
+    kernels.prepare(told.append)
+    assert told == ["recurrent networks run on plain JAX scans, as TREADLE_KERNELS asks"]
 
 
 @pytest.mark.parametrize(("wanted", "told"), [("scan", "as TREADLE_KERNELS asks"), ("sse", "TREADLE_KERNELS=sse")])

@@ -12,7 +12,9 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("flags", RUNS.values() if build.find_compiler() else [], ids=RUNS if build.find_compiler() else [])
+@pytest.mark.parametrize(
+    "flags", RUNS.values() if build.find_compiler() else [], ids=RUNS if build.find_compiler() else []
+)
 def test_the_kernels_run_clean_under_sanitizers(flags, tmp_path):
     sources = [str(build.SOURCES / "engine.cpp"), str(PROGRAM)]
     program = str(tmp_path / "sanitize")

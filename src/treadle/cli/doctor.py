@@ -1,4 +1,7 @@
-"""`treadle doctor`: what this installation has, and the command that adds what it lacks."""
+"""`treadle doctor`: what this installation has, and the command that adds what it lacks.
+
+It also compiles the kernels of recurrent networks, where that is still to be done, so that no training waits for it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ import typer
 from rich.table import Table as Grid
 from rich.text import Text
 
-from treadle.cli.console import print_json, results
+from treadle.cli.console import print_json, results, say
 from treadle.cli.data import here
 from treadle.data import catalogue
 from treadle.errors import install_command
@@ -54,6 +57,7 @@ def doctor(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
         grid.add_row(package, number or "not installed")
     grid.add_row("prediction engine", findings["engine"]["prediction"])
     grid.add_row("training engine", findings["engine"]["training"])
+    grid.add_row("recurrent networks", findings["engine"]["recurrent"])
     for folder, state in findings["folders"].items():
         grid.add_row(folder, state)
     grid.add_row("data sets here", ", ".join(findings["datasets"]) or "none")
@@ -89,7 +93,11 @@ def examine() -> dict[str, Any]:
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
         "versions": versions,
-        "engine": {"prediction": _prediction_engine(), "training": _training_engine()},
+        "engine": {
+            "prediction": _prediction_engine(),
+            "training": _training_engine(),
+            "recurrent": _recurrent_engine(),
+        },
         "folders": folders,
         "datasets": [name for name in catalogue.datasets() if here(name)],
         "advice": advice,
@@ -116,3 +124,12 @@ def _training_engine() -> str:
 
     devices = jax.devices()
     return f"JAX {jax.__version__} on {len(devices)} x {devices[0].device_kind}"
+
+
+def _recurrent_engine() -> str:
+    if importlib.util.find_spec("jax") is None:
+        return "none (prediction and serving only)"
+    from treadle import kernels
+
+    kernels.prepare(say)
+    return kernels.engine()

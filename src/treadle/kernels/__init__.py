@@ -9,9 +9,10 @@ from jaxtyping import Array, Float, Int
 from treadle.kernels import fused, library, scan
 from treadle.kernels.contract import Cell, State, Weights
 from treadle.kernels.embedding import lookup
+from treadle.kernels.library import prepare
 from treadle.kernels.sharding import vary_alike
 
-__all__ = ["Cell", "State", "Weights", "engine", "lookup", "unroll"]
+__all__ = ["Cell", "State", "Weights", "engine", "lookup", "prepare", "unroll"]
 
 
 def unroll(

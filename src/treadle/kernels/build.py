@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,9 +29,8 @@ class BuildError(Exception):
 
 def find_headers() -> Path | None:
     """XLA's headers, which jaxlib brings along."""
-    spec = importlib.util.find_spec("jaxlib")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        headers = Path(folder) / "include"
+    for place in _packages():
+        headers = Path(place) / "jaxlib" / "include"
         if (headers / "xla" / "ffi" / "api" / "ffi.h").is_file():
             return headers
     return None
@@ -50,13 +49,14 @@ def library_name() -> str:
     digest = hashlib.sha256()
     for source in sorted(SOURCES.iterdir()):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    told = (FLAGS, INSTRUCTION_SETS, importlib.metadata.version("jaxlib"), sys.platform, platform.machine())
+    (jaxlib, *_) = importlib.metadata.distributions(name="jaxlib", path=_packages())
+    told = (FLAGS, INSTRUCTION_SETS, jaxlib.version, sys.platform, platform.machine())
     digest.update(repr(told).encode())
     return f"fused-{digest.hexdigest()[:16]}.so"
 
 
-def compile_library(target: Path) -> None:
-    """Compile the kernels into the file `target`; another process may do the same at the same time.
+def compile_library(folder: Path) -> Path:
+    """Compile the kernels into a folder; another process may do the same at the same time. Returns the library.
 
     Raises:
         BuildError: no compiler, no headers, a folder that cannot be written, or a compiler that fails.
@@ -65,15 +65,22 @@ def compile_library(target: Path) -> None:
     if compiler is None:
         raise BuildError("no C++ compiler was found (install g++ or clang++, or name one in CXX)")
     if headers is None:
-        raise BuildError("this jaxlib has no XLA headers (install jaxlib 0.4.35 or later)")
+        raise BuildError("no XLA headers were found (install jaxlib 0.4.35 or later)")
+    target = folder / library_name()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as folder:
-            library = Path(folder) / target.name
-            _compile(compiler, headers, Path(folder), library)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix="building-") as scratch:
+            library = Path(scratch) / target.name
+            _compile(compiler, headers, Path(scratch), library)
             library.replace(target)
     except OSError as error:
-        raise BuildError(f"the compiled kernels cannot be kept in {target.parent}: {error.strerror}") from error
+        raise BuildError(f"the compiled kernels cannot be kept in {folder}: {error.strerror}") from error
+    return target
+
+
+def _packages() -> list[str]:
+    """Where packages are looked for: as Python does, and in the interpreter's own, which an isolated build hides."""
+    return [*sys.path, sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
 
 
 def _compile(compiler: str, headers: Path, folder: Path, library: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar, NamedTuple, Protocol
 
 from jaxtyping import Array, Float
@@ -33,7 +32,12 @@ class Cell(Protocol):
     vectors: ClassVar[int]
     """Rows of `Weights.vectors`."""
 
-    step: ClassVar[
-        Callable[[State, Float[Array, "batch gates_units"], Float[Array, "batch gates_units"], Array], State]
-    ]
-    """The state after one step, from the state before, `x_t W + b`, `h_{t-1} U` and the vectors."""
+    @staticmethod
+    def step(
+        state: State,
+        x: Float[Array, "batch gates_units"],
+        h: Float[Array, "batch gates_units"],
+        vectors: Float[Array, "vectors units"],
+    ) -> State:
+        """The state after one step, from the state before, `x_t W + b`, `h_{t-1} U` and the vectors."""
+        ...

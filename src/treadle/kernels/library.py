@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -12,10 +13,11 @@ import jax
 import jax.numpy as jnp
 
 from treadle.data.catalogue import cache_folder
-from treadle.kernels.build import BuildError, compile_library, library_name
+from treadle.kernels.build import BuildError, compile_library, find_compiler, find_headers, library_name
 
 FORWARD, BACKWARD = "treadle_recurrence_forward", "treadle_recurrence_backward"
 LOOKUP, LOOKUP_GRADIENT = "treadle_lookup", "treadle_lookup_gradient"
+INSTALLED = Path(__file__).parent
 INSTRUCTION_SETS = {"avx512": "AVX-512", "avx2": "AVX2", "plain": "the processor's basic vectors"}
 
 
@@ -47,8 +49,18 @@ def load() -> Engine:
     except (BuildError, OSError) as error:
         return Engine(False, f"plain JAX scans, slower than the fused kernels: {error}")
     for target in (FORWARD, BACKWARD, LOOKUP, LOOKUP_GRADIENT):
-        jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(getattr(library, target)), platform="cpu")
+        capsule = jax.ffi.pycapsule(getattr(library, target))  # type: ignore[no-untyped-call]
+        jax.ffi.register_ffi_target(target, capsule, platform="cpu")
     return Engine(True, f"fused C++ kernels with {INSTRUCTION_SETS[_choose(library, wanted)]}", library)
+
+
+def prepare(say: Callable[[str], None]) -> None:
+    """Load the kernels, and say what a person would otherwise wonder about: a long wait, or a slow engine."""
+    if _compiled() is None and find_compiler() and find_headers() and os.environ.get("TREADLE_KERNELS") != "scan":
+        say("compiling the kernels of recurrent networks for this machine: half a minute, once")
+    engine = load()
+    if not engine.fused:
+        say(f"recurrent networks run on {engine.sentence}")
 
 
 def choose(instruction_set: str) -> str:
@@ -71,10 +83,14 @@ def _choose(library: ctypes.CDLL, instruction_set: str) -> str:
 
 
 def _find() -> Path:
+    return _compiled() or compile_library(_cache())
+
+
+def _compiled() -> Path | None:
+    """The library, where an install or an earlier use has compiled it."""
     name = library_name()
-    installed, cached = Path(__file__).parent / name, cache_folder() / "kernels" / name
-    if installed.is_file():
-        return installed
-    if not cached.is_file():
-        compile_library(cached)
-    return cached
+    return next((library for folder in (INSTALLED, _cache()) if (library := folder / name).is_file()), None)
+
+
+def _cache() -> Path:
+    return cache_folder() / "kernels"

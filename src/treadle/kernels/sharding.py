@@ -22,13 +22,14 @@ def vary_alike(arrays: T) -> T:
         missing = together - _axes(array)
         return jax.lax.pcast(array, tuple(sorted(missing)), to="varying") if missing else array
 
-    return jax.tree.map(vary, arrays)
+    varying: T = jax.tree.map(vary, arrays)
+    return varying
 
 
 def shape(dimensions: tuple[int, ...], like: Array) -> jax.ShapeDtypeStruct:
     """A float32 result of a foreign function, varying as one of its arguments does."""
     if not _axes(like):
-        return jax.ShapeDtypeStruct(dimensions, jnp.float32)
+        return jax.ShapeDtypeStruct(dimensions, jnp.float32)  # type: ignore[no-untyped-call]
     made: jax.ShapeDtypeStruct = jax.eval_shape(lambda array: jnp.broadcast_to(jnp.sum(array), dimensions), like)
     return made
 

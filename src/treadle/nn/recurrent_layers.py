@@ -186,4 +186,5 @@ class RecurrentNetwork(eqx.Module):
 def orthogonal(rng: np.random.Generator, units: int) -> NDArray[np.float32]:
     """A random rotation, every one as likely. Source: Saxe et al. 2014, section 3; Mezzadri 2007, section 5."""
     rotation, upper = np.linalg.qr(rng.normal(size=(units, units)))
-    return (rotation * np.sign(np.diagonal(upper))).astype(np.float32)
+    turned: NDArray[np.float32] = (rotation * np.sign(np.diagonal(upper))).astype(np.float32)
+    return turned
