@@ -13,6 +13,7 @@ import pytest
 import treadle
 from treadle.bundle.golden import record
 from treadle.bundle.predictor import Predictor
+from treadle.data.contract import Contract
 from treadle.data.sources import from_rows
 from treadle.data.table import Table
 from treadle.errors import ContractError, DataError
@@ -32,7 +33,7 @@ def seen(make_bundle: Make, film_table: Table) -> Inspection:
 
 def test_all_views_are_there(seen: Inspection, film_table: Table) -> None:
     assert (seen.name, seen.source, seen.rows) == ("films", "films", len(film_table))
-    assert [reach.counted_from for reach in seen.reaches] == ["last word", "nearest end"]
+    assert [reach.counted_from for reach in seen.reaches] == ["end", "nearest end"]
     assert 2 <= len(seen.texts) <= 3
     assert {explained.gates.cell for explained in seen.texts if explained.gates} == {"lstm"}
     assert seen.importance is not None
@@ -64,6 +65,21 @@ def test_texts_and_words_can_be_named(make_bundle: Make, film_table: Table) -> N
     assert explained.gates is None
     assert [near.word for near in found.words] == ["goood"]
     assert found.importance is None
+
+
+def test_a_single_text_does_not_stand_for_several(make_bundle: Make, film_table: Table) -> None:
+    bundle = make_bundle().bundle
+    target, text = bundle.contract.target, bundle.contract.features[0]
+    both = Contract(fields=(text, text.model_copy(update={"name": "title"}), target))
+    features = dataclasses.replace(
+        bundle.features, text=dataclasses.replace(bundle.features.text, columns=("text", "title"))
+    )
+    predictor = Predictor(dataclasses.replace(bundle, contract=both, features=features))
+    titled = Table.of({**film_table.columns, "title": film_table.columns["text"]})
+    with pytest.raises(ContractError, match=r"reads several texts of a row \(text, title\): give rows"):
+        inspect(predictor, titled, texts=["good"])
+    found = inspect(predictor, titled).texts[0].why.words
+    assert found[: len(found) // 2] == found[len(found) // 2 :]
 
 
 def test_the_rows_that_a_bundle_keeps_are_looked_at(make_bundle: Make, film_table: Table) -> None:

@@ -64,7 +64,7 @@ def test_norms_are_those_of_the_products_of_jacobians(make_bundle: Make) -> None
         norms.append(np.linalg.norm(weight @ through))
         back = recurrent @ through
     found = reach(opened, from_rows([{"text": TEXT}]))
-    assert found.counted_from == "last word"
+    assert found.counted_from == "end"
     assert (found.texts, found.silent) == (1, 0)
     np.testing.assert_allclose(found.curve, np.array(norms) / norms[0], rtol=1e-4)
     assert found.low == found.curve == found.high

@@ -61,7 +61,7 @@ def inspect(
     except OSError as error:
         raise DataError(f"{page}: cannot be written: {error.strerror or error}") from None
     for reach in found.reaches:
-        words = f"within {reach.half_life:.1f} words of the {reach.counted_from}"
+        words = f"within {reach.half_life:.1f} {reach.unit} of the {reach.counted_from}"
         say(f"{reach.name} ({reach.encoder}): half of the gradient lies {words}")
     if found.importance is not None:
         say(f"its answers hang most on {', '.join(list(found.importance.columns)[:SHOWN_COLUMNS])}")

@@ -23,7 +23,7 @@ NARROWEST = 0.05
 
 _LINE = "display:flex;flex-wrap:wrap;gap:0 1rem;margin-top:.6rem"
 _TEXT = "line-height:1.9;overflow-wrap:anywhere;white-space:pre-wrap"
-_WORD = "border-radius:.25em;padding:.12em .18em;unicode-bidi:isolate"
+_WORD = "border-radius:.25em;padding:.12em var(--gap,.18em);unicode-bidi:isolate"
 _UNKNOWN = "text-decoration:underline dotted;text-underline-offset:.25em"
 
 
@@ -63,9 +63,8 @@ def _shaded(words: Sequence[str], strip: Strip, joint: str) -> str:
 
 
 def _running(words: list[str], joint: str) -> str:
-    return (
-        f'<div dir="auto" style="line-height:1.9;overflow-wrap:anywhere;white-space:pre-wrap">{joint.join(words)}</div>'
-    )
+    style = _TEXT if joint else f"{_TEXT};--gap:0"
+    return f'<div dir="auto" style="{style}">{joint.join(words)}</div>'
 
 
 def _word(word: str, colour: str, share: float, told: str, *, known: bool = True) -> str:

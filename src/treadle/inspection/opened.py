@@ -70,6 +70,11 @@ class Opened:
         words += f", {recipe.layers} layers" if recipe.layers > 1 else ""
         return words + (", from both ends" if recipe.bidirectional else "")
 
+    @property
+    def unit(self) -> str:
+        """What its texts are cut into, in the plural."""
+        return {"byte_pairs": "pieces of words"}.get(self.text.recipe.tokens, self.text.recipe.tokens)
+
     def ready(self, row: dict[str, object]) -> Readied:
         """A row as the network takes it.
 

@@ -39,16 +39,18 @@ class Reach:
     """Of the bundle."""
     encoder: str
     """What reads its texts, in words."""
-    counted_from: Literal["last word", "nearest end"]
+    unit: str
+    """What distances are counted in: words, characters, or pieces of words."""
+    counted_from: Literal["end", "nearest end"]
     """What distances are counted from: the nearest end for networks that read from both."""
     curve: tuple[float, ...]
-    """Median over the texts, at distances of 0, 1, 2 and so on words."""
+    """Median over the texts, at distances of 0, 1, 2 and so on units."""
     low: tuple[float, ...]
     """First quartile over the texts."""
     high: tuple[float, ...]
     """Third quartile."""
     half_life: float
-    """Words, from the end on, that carry half of the curve's sum."""
+    """Units, from the end on, that carry half of the curve's sum."""
     texts: int
     """That were looked at."""
     silent: int
@@ -91,7 +93,8 @@ def reach(opened: Opened, table: Table, *, texts: int = TEXTS, seed: int = 0) ->
     return Reach(
         name=opened.name,
         encoder=opened.encoder_words,
-        counted_from="nearest end" if both_ends else "last word",
+        unit=opened.unit,
+        counted_from="nearest end" if both_ends else "end",
         curve=tuple(curve.tolist()),
         low=tuple(low.tolist()),
         high=tuple(high.tolist()),

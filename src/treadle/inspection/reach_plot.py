@@ -29,7 +29,7 @@ def reach_plot(reaches: tuple[Reach, ...]) -> Draw:
                 [max(value, LOWEST) for value in values] for values in (reach.low, reach.curve, reach.high)
             )
             axes.fill_between(distances, low, high, color=colour, alpha=0.14, linewidth=0)
-            label = f"{reach.name}, {reach.encoder}: half within {reach.half_life:.1f} words"
+            label = f"{reach.name}, {reach.encoder}: half within {reach.half_life:.1f} {reach.unit}"
             axes.plot(distances, curve, color=colour, linewidth=2.2, linestyle=("-", "--")[place // 4 % 2], label=label)
             axes.axvline(reach.half_life, color=colour, linewidth=1.1, linestyle=":")
         axes.axhline(1, color=SOFT, linewidth=0.8)
@@ -40,7 +40,7 @@ def reach_plot(reaches: tuple[Reach, ...]) -> Draw:
         axes.yaxis.set_major_formatter(lambda value, _: _power(value))
         axes.minorticks_off()
         axes.set(
-            xlabel=f"words before the end (from the {reaches[0].counted_from})", ylabel="gradient, relative to the end"
+            xlabel=f"{reaches[0].unit} before the {reaches[0].counted_from}", ylabel="gradient, relative to the end"
         )
         axes.set_xlim(0, max(len(reach.curve) for reach in reaches) - 1 or 1)
         axes.legend(loc="lower left", labelcolor=INK)

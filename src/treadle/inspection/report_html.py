@@ -98,10 +98,12 @@ def _card(explained: Explained) -> str:
     gap = f" {why.steps} steps; the shares miss {abs(why.gap):.1g} of it"
     note = f"{gap}." if why.close else f"{gap}, which is more than 1 %: read them with care."
     most = sorted(zip(why.words, why.pushes, strict=True), key=lambda pair: -abs(pair[1]))[:5]
-    named = ", ".join(f"{_text(word)} {_signed(push)}" for word, push in most)
+    named = "Most of all: " + ", ".join(f"{_text(word)} {_signed(push)}" for word, push in most)
+    # A character by itself says nothing.
+    named = f'<p class="soft">{named}</p>' if why.joint else ""
     return (
         f'<div class="card"><h3>{_text(explained.answer)}</h3><p class="soft">{_text(sentence + note)}</p>'
-        f'<div class="text">{coloured_words(why)}</div><p class="soft">Most of all: {named}</p></div>'
+        f'<div class="text">{coloured_words(why)}</div>{named}</div>'
     )
 
 
@@ -123,11 +125,11 @@ def _reach(reaches: tuple[Reach, ...]) -> str:
     caption += " Bundles that read from both ends are counted from the nearest end." if others else ""
     rows = "".join(_reach_row(each) for each in reaches)
     head = (
-        '<tr><th scope="col">bundle</th><th scope="col">half-life in words</th>'
-        '<th scope="col">10 words back</th><th scope="col">furthest</th><th scope="col">texts</th></tr>'
+        '<tr><th scope="col">bundle</th><th scope="col">half-life</th>'
+        '<th scope="col">10 back</th><th scope="col">furthest</th><th scope="col">texts</th></tr>'
     )
     table = (
-        f"<table><caption>Half-life: the words, from the end on, that carry half of all the gradient.</caption>"
+        f"<table><caption>Half-life: what carries, from the end on, half of all the gradient.</caption>"
         f"<thead>{head}</thead><tbody>{rows}</tbody></table>"
     )
     return (
@@ -141,10 +143,9 @@ def _reach_row(reach: Reach) -> str:
     ten = f"{reach.curve[10]:.2g}" if len(reach.curve) > 10 else ""
     last = f"{reach.curve[-1]:.2g}<small>{len(reach.curve) - 1} back</small>"
     silent = f"<small>{reach.silent:,} without any gradient</small>" if reach.silent else ""
-    return (
-        f'<tr><th scope="row">{name}</th><td>{reach.half_life:.1f}</td><td>{ten}</td><td>{last}</td>'
-        f"<td>{reach.texts:,}{silent}</td></tr>"
-    )
+    half = f"{reach.half_life:.1f}<small>{reach.unit}</small>"
+    cells = "".join(f"<td>{cell}</td>" for cell in (half, ten, last, f"{reach.texts:,}{silent}"))
+    return f'<tr><th scope="row">{name}</th>{cells}</tr>'
 
 
 def _gates(texts: tuple[Explained, ...]) -> str:

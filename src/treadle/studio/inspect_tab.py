@@ -15,7 +15,7 @@ from treadle.inspection.inspection import Explained, Inspection, inspect
 from treadle.inspection.reach_plot import LOWEST
 from treadle.studio import charts, figures
 from treadle.studio.figures import Cell
-from treadle.studio.text import number, plain, plain_lines
+from treadle.studio.text import capital, number, plain, plain_lines
 from treadle.studio.words import coloured_words
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _show_text(explained: Explained) -> None:
 
 def _show_reach(reach: Reach) -> None:
     st.markdown("#### How far back the answer looks")
-    words = f"{number(round(reach.half_life, 1))} words from the {reach.counted_from}"
+    words = f"{number(round(reach.half_life, 1))} {reach.unit} of the {reach.counted_from}"
     st.caption(plain(f"Half of the gradient lies within {words}: {reach.encoder}, {number(reach.texts)} texts."))
     chart = reach_chart(reach)
     st.altair_chart(chart.properties(description="Gradient by distance from the end"), width="stretch")
@@ -93,7 +93,9 @@ def reach_chart(reach: Reach) -> charts.Layers:
     ]
     scale, axis = alt.Scale(type="log", nice=False), alt.Axis(tickCount=5)
     base = alt.Chart(alt.InlineData(values=rows)).encode(
-        x=alt.X("distance:Q", title=f"Words before the {reach.counted_from}", axis=alt.Axis(tickMinStep=1))
+        x=alt.X(
+            "distance:Q", title=f"{capital(reach.unit)} before the {reach.counted_from}", axis=alt.Axis(tickMinStep=1)
+        )
     )
     title = "Gradient, relative to the end"
     area = base.mark_area(color=charts.DOWN, opacity=0.18).encode(
