@@ -1,6 +1,7 @@
 """Layers at random, and the implementations that must agree on them."""
 
 import os
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,25 +49,33 @@ def waves(shape: tuple[int, ...]) -> Any:
     return np.cos(1.7 * np.arange(np.prod(shape, dtype=int))).reshape(shape)
 
 
-def results(implementation: Any, cell: Any, given: SimpleNamespace, *, reverse: bool, masked: bool) -> dict[str, Any]:
-    """Outputs, final state, and the gradient of a weighted sum of all of them."""
-    mask = given.mask if masked else None
-
-    def run(weights: Any, xs: Any, initial: Any) -> Any:
-        return implementation.unroll(cell, reverse, weights, xs, given.lengths, initial, mask)
+def compiled(
+    implementation: Any, cell: Any, *, reverse: bool, masked: bool
+) -> Callable[[SimpleNamespace], dict[str, Any]]:
+    """Of layers of one shape: outputs, final state, and the gradient of a weighted sum of all of them."""
 
     @jax.jit
-    def both(weights: Any, xs: Any, initial: Any) -> Any:
+    def both(weights: Any, xs: Any, lengths: Any, initial: Any, mask: Any) -> Any:
+        def run(weights: Any, xs: Any, initial: Any) -> Any:
+            return implementation.unroll(cell, reverse, weights, xs, lengths, initial, mask if masked else None)
+
         answer, pull_back = jax.vjp(run, weights, xs, initial)
         asked = jax.tree.map(lambda a: jnp.asarray(waves(a.shape), a.dtype), answer)
         return answer, pull_back(asked)
 
-    (outputs, final), (d_weights, d_xs, d_initial) = both(given.weights, given.xs, given.initial)
-    named = {"outputs": outputs, "d_xs": d_xs}
-    named |= {f"d_{name}": array for name, array in d_weights._asdict().items()}
-    named |= {f"final {number}": state for number, state in enumerate(final)}
-    named |= {f"d_initial {number}": state for number, state in enumerate(d_initial)}
+    def named(given: SimpleNamespace) -> dict[str, Any]:
+        answer, gradients = both(given.weights, given.xs, given.lengths, given.initial, given.mask)
+        (outputs, final), (d_weights, d_xs, d_initial) = answer, gradients
+        found = {"outputs": outputs, "d_xs": d_xs}
+        found |= {f"d_{name}": array for name, array in d_weights._asdict().items()}
+        found |= {f"final {number}": state for number, state in enumerate(final)}
+        return found | {f"d_initial {number}": state for number, state in enumerate(d_initial)}
+
     return named
+
+
+def results(implementation: Any, cell: Any, given: SimpleNamespace, *, reverse: bool, masked: bool) -> dict[str, Any]:
+    return compiled(implementation, cell, reverse=reverse, masked=masked)(given)
 
 
 def assert_close(found: dict[str, Any], expected: dict[str, Any], within: float = 2e-6) -> None:
@@ -91,5 +100,9 @@ def implementation(request: pytest.FixtureRequest, kernels_ready: None) -> Any:
 @pytest.fixture(scope="session")
 def make() -> SimpleNamespace:
     return SimpleNamespace(
-        layer=layer, results=results, assert_close=assert_close, implementations=IMPLEMENTATIONS.values()
+        layer=layer,
+        compiled=compiled,
+        results=results,
+        assert_close=assert_close,
+        implementations=IMPLEMENTATIONS.values(),
     )

@@ -87,7 +87,7 @@ def test_nobody_waits_for_kernels_that_are_there_or_not_wanted(empty_cache, monk
     monkeypatch.setattr(library, "load", load)
     monkeypatch.setenv("TREADLE_KERNELS", "scan")
     kernels.prepare(told.append)
-    assert told == ["recurrent networks run on plain JAX scans, as TREADLE_KERNELS asks"]
+    assert told == ["sequences are read by plain JAX scans, as TREADLE_KERNELS asks"]
 
 
 @pytest.mark.parametrize(("wanted", "told"), [("scan", "as TREADLE_KERNELS asks"), ("sse", "TREADLE_KERNELS=sse")])

@@ -57,10 +57,10 @@ def load() -> Engine:
 def prepare(say: Callable[[str], None]) -> None:
     """Load the kernels, and say what a person would otherwise wonder about: a long wait, or a slow engine."""
     if _compiled() is None and find_compiler() and find_headers() and os.environ.get("TREADLE_KERNELS") != "scan":
-        say("compiling the kernels of recurrent networks for this machine: half a minute, once")
+        say("compiling the kernels that read sequences, for this machine: half a minute, once")
     engine = load()
     if not engine.fused:
-        say(f"recurrent networks run on {engine.sentence}")
+        say(f"sequences are read by {engine.sentence}")
 
 
 def choose(instruction_set: str) -> str:
