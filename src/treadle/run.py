@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from treadle import kernels
 from treadle.bundle import golden
 from treadle.bundle.answers import ClassificationAnswers, best_threshold
 from treadle.bundle.atomic import replacing
@@ -230,6 +231,8 @@ def _train(
 ) -> tuple[Trained[TableNetwork], Classification | Regression]:
     recipe = prepared.recipe
     task = build_task(prepared)
+    if prepared.features.text is not None:
+        kernels.prepare(say)
     network = build_table_network(
         recipe.model,
         number_columns=len(prepared.features.number_names),
