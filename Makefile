@@ -20,7 +20,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 # Keras and TensorFlow stand beside Treadle in the same environment, so that both are measured in one run.
 bench: .venv-bench/.ready

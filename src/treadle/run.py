@@ -81,6 +81,7 @@ class Run:
             **{key: evaluation[key] for key in _JUDGED},
             "epochs": len(report["curve"]["training"]),
             "best_epoch": report["curve"]["best_epoch"],
+            "losses": {side: report["curve"][side] for side in ("training", "validation")},
             "notices": report["notices"],
             "seconds": {part: round(seconds, 3) for part, seconds in report["seconds"].items()},
             "bundle": str(self.bundle),
@@ -229,28 +230,17 @@ def _train(
     progress: Callable[[Progress], None] | None,
     say: Say,
 ) -> tuple[Trained[TableNetwork], Classification | Regression]:
-    recipe = prepared.recipe
     task = build_task(prepared)
     if prepared.features.text is not None:
         kernels.prepare(say)
-    network = build_table_network(
-        recipe.model,
-        number_columns=len(prepared.features.number_names),
-        cardinalities=prepared.features.cardinalities,
-        outputs=task.outputs,
-        train_numbers=prepared.train.inputs.get("numbers"),
-        rng=np.random.default_rng(recipe.training.seed),
-        vocabulary=prepared.features.vocabulary,
-        vectors=_vectors(prepared, say),
-    )
     if not resume:
         checkpoint.unlink(missing_ok=True)
     trained = train(
         task,
-        network,
+        build_network(prepared, task, say),
         Examples(prepared.train.inputs, prepared.scaled(prepared.train.targets)),
         Examples(prepared.validation.inputs, prepared.scaled(prepared.validation.targets)),
-        recipe.training,
+        prepared.recipe.training,
         checkpoint=checkpoint,
         resume=resume,
         report=progress,
@@ -268,6 +258,21 @@ def _vectors(prepared: Prepared, say: Say) -> NDArray[np.float32] | None:
     found = int((~np.isnan(vectors[:, 0])).sum())
     say(f"{found:,} of {len(vectors):,} words begin at their vector in {recipe.vectors}")
     return vectors
+
+
+def build_network(prepared: Prepared, task: Classification | Regression, say: Say | None = None) -> TableNetwork:
+    """The untrained network of the prepared rows."""
+    recipe = prepared.recipe
+    return build_table_network(
+        recipe.model,
+        number_columns=len(prepared.features.number_names),
+        cardinalities=prepared.features.cardinalities,
+        outputs=task.outputs,
+        train_numbers=prepared.train.inputs.get("numbers"),
+        rng=np.random.default_rng(recipe.training.seed),
+        vocabulary=prepared.features.vocabulary,
+        vectors=_vectors(prepared, say or _silent),
+    )
 
 
 def build_task(prepared: Prepared) -> Classification | Regression:

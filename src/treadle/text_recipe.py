@@ -70,6 +70,8 @@ class EncoderRecipe(Section):
     """Recurrent layers, one upon the other."""
     bidirectional: bool = False
     """Recurrent: read from both ends."""
+    learn_initial: bool = False
+    """Recurrent: learn the state before the first token, instead of zeros."""
     pooling: Literal["last", "mean", "max", "attention"] | None = None
     """How many tokens become one vector. Default: mean for a bag, max for a convolution, last for recurrent ones."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
@@ -98,7 +100,7 @@ class EncoderRecipe(Section):
         only(("units",), *CONVOLUTIONS, *RECURRENT)
         only(("embedding_width", "vectors"), "bag", "convolution", *RECURRENT)
         only(("activation",), "simple_rnn")
-        only(("layers", "bidirectional", "recurrent_dropout"), *RECURRENT)
+        only(("layers", "bidirectional", "learn_initial", "recurrent_dropout"), *RECURRENT)
         if self.pooling == "last" and self.encoder not in RECURRENT:
             raise ValueError(f"pooling: last does not fit encoder: {self.encoder}, which keeps no memory of the text")
         return self

@@ -38,7 +38,7 @@ ENCODERS: list[dict[str, Any]] = [
     {"encoder": "lstm", "units": 3, "bidirectional": True, "pooling": "max"},
     {"encoder": "peephole_lstm", "units": 4},
     {"encoder": "coupled_lstm", "units": 4, "pooling": "attention"},
-    {"encoder": "gru", "units": 4},
+    {"encoder": "gru", "units": 4, "learn_initial": True},
 ]
 
 

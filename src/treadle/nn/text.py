@@ -78,6 +78,7 @@ class TextEncoder(eqx.Module):
                 bidirectional=recipe.bidirectional,
                 dropout=recipe.dropout,
                 recurrent_dropout=recipe.recurrent_dropout,
+                learn_initial=recipe.learn_initial,
             )
             self.width = self.recurrent.width
         self.pooling = make_pooling(recipe.pools, self.width, rng) if recipe.pools != "last" else None
