@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +28,6 @@ CHUNK_ROWS = 1024
 """Rows to read at a time: enough to be worth starting NumPy for, few enough to stay in the processor's cache."""
 
 STDOUT = "-"
-_AHEAD = 2
 _KEPT = 20
 _SUFFIXES: dict[str, FormName] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
@@ -111,7 +111,7 @@ def predict_stream(
 ) -> Summary:
     """Answer every row of `chunks` through `write`, in order; a few chunks are in memory at a time.
 
-    The network runs in a thread of its own, outside Python, while this one reads, checks and writes other chunks.
+    The network runs in threads of its own, outside Python, while this one reads, checks and writes other chunks.
 
     Raises:
         ContractError, DataError: see `predict_file`; chunks before the faulty one have been written.
@@ -127,11 +127,13 @@ def predict_stream(
             progress(summary)
 
     underway: deque[tuple[Readied, Future[NDArray[np.float32]]]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="treadle-network") as thread:
+    # Of a table, reading takes longer than the network; of texts, the network does.
+    networks = 1 if predictor.bundle.features.text is None else os.cpu_count() or 1
+    with ThreadPoolExecutor(networks, thread_name_prefix="treadle-network") as threads:
         for chunk in chunks:
             readied = predictor.ready(chunk, on_bad_row)
-            underway.append((readied, thread.submit(predictor.run, readied.inputs)))
-            if len(underway) > _AHEAD:
+            underway.append((readied, threads.submit(predictor.run, readied.inputs)))
+            if len(underway) > networks + 1:
                 finish(*underway.popleft())
         while underway:
             finish(*underway.popleft())
