@@ -22,6 +22,9 @@ from treadle.training.stretch import State
 
 FORMAT = "1"
 
+_LONG = 20
+"""Seconds of training for each second of saving: a state of hundreds of megabytes takes a while to write."""
+
 
 class Checkpoint:
     """A safetensors file with the arrays of the state, and in its header what it is the state of."""
@@ -30,6 +33,7 @@ class Checkpoint:
         self._path = path
         self._header = {"format": FORMAT, "fingerprint": fingerprint}
         self._seconds_between = seconds_between
+        self._seconds_taken = 0.0
         self._saved_at = time.monotonic()
 
     def load(self, state: State) -> State:
@@ -56,8 +60,8 @@ class Checkpoint:
             raise TrainingError(f"{self._path} is damaged ({error}); {advice}") from None
 
     def save_if_due(self, state: State) -> None:
-        """Save `state` if the last time is long enough ago."""
-        if time.monotonic() - self._saved_at >= self._seconds_between:
+        """Save `state` if the last time is long enough ago, and long beside what saving takes."""
+        if time.monotonic() - self._saved_at >= max(self._seconds_between, _LONG * self._seconds_taken):
             self.save(state)
 
     def save(self, state: State) -> None:
@@ -66,6 +70,7 @@ class Checkpoint:
         Raises:
             TrainingError: the folder is missing or not writable, or the disk is full.
         """
+        began = time.monotonic()
         arrays = {name: np.asarray(array, order="C") for name, array in to_arrays(state).items()}
         try:
             with replacing(self._path) as file:
@@ -73,6 +78,7 @@ class Checkpoint:
         except OSError as error:
             raise TrainingError(f"{self._path}: the checkpoint cannot be written: {error.strerror or error}") from None
         self._saved_at = time.monotonic()
+        self._seconds_taken = self._saved_at - began
 
 
 def fingerprint(task: Task, network: Network, train: Examples, validation: Examples, recipe: TrainingRecipe) -> str:
