@@ -22,8 +22,8 @@ from treadle.training.stretch import State
 
 FORMAT = "1"
 
-_LONG = 20
-"""Seconds of training for each second of saving: a state of hundreds of megabytes takes a while to write."""
+_USUAL = 0.25
+"""Seconds that saving may take; where it takes longer, a state of hundreds of megabytes, it is done less often."""
 
 
 class Checkpoint:
@@ -60,8 +60,8 @@ class Checkpoint:
             raise TrainingError(f"{self._path} is damaged ({error}); {advice}") from None
 
     def save_if_due(self, state: State) -> None:
-        """Save `state` if the last time is long enough ago, and long beside what saving takes."""
-        if time.monotonic() - self._saved_at >= max(self._seconds_between, _LONG * self._seconds_taken):
+        """Save `state` if the last time is long enough ago."""
+        if time.monotonic() - self._saved_at >= self._seconds_between * max(1.0, self._seconds_taken / _USUAL):
             self.save(state)
 
     def save(self, state: State) -> None:
