@@ -259,7 +259,7 @@ def test_built_in_recipes_explain_every_key(name: str):
 
 def test_the_built_in_recipes_have_their_names():
     tables = ["churn", "housing", "phishing", "phishing_small", "salary"]
-    texts = ["sentence_polarity"]
+    texts = ["phishing_urls", "sentence_polarity"]
     assert built_in_recipes() == sorted(tables + texts)
 
 
