@@ -148,7 +148,7 @@ def test_onnx_runtime_takes_one_direction_and_carries_states_on(reverse):
     x = graph.input("x", np.float32, ["time", "rows", 3])
     lengths = graph.input("lengths", np.int32, ["rows"])
     begin = [[graph.input(name, np.float32, [1, "rows", 4]) for name in ("h", "c")]]
-    written = recurrent_onnx.write(net, graph, x, lengths, "network", begin)
+    written = recurrent_onnx.write(net, graph, x, lengths, "network", initial=begin)
     graph.output("outputs", written.outputs, np.float32, ["time", "rows", 4])
     graph.output("memory", written.states[0][1], np.float32, [1, "rows", 4])
     h, c = steps(2, 4, seed=6)

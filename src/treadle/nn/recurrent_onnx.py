@@ -52,6 +52,7 @@ def write(
     x: str,
     lengths: str,
     name: str,
+    *,
     initial: Sequence[Sequence[str]] | None = None,
 ) -> Written:
     """Add a recurrent network to `graph`.
@@ -68,7 +69,7 @@ def write(
     for index, layer in enumerate(network.layers):
         prefix = f"{name}.layers.{index}"
         begin = list(initial[index]) if initial is not None else _begin(graph, layer, lengths, prefix)
-        x, state = _write_layer(graph, layer, x, lengths, begin, prefix)
+        x, state = _write_layer(graph, layer, x, lengths, begin, name=prefix)
         states.append(state)
     turned = graph.add("Transpose", [states[-1][0]], {"perm": [1, 0, 2]})
     last = graph.add("Reshape", [turned, graph.constant(np.array([0, network.width]), f"{name}.last_shape")])
@@ -76,7 +77,7 @@ def write(
 
 
 def _write_layer(
-    graph: Graph, layer: tuple[Direction, ...], x: str, lengths: str, begin: list[str], name: str
+    graph: Graph, layer: tuple[Direction, ...], x: str, lengths: str, begin: list[str], *, name: str
 ) -> tuple[str, tuple[str, ...]]:
     operator, units = OPERATORS[layer[0].cell], layer[0].units
     arrays = [_arrays(direction) for direction in layer]
