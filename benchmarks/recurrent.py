@@ -39,8 +39,7 @@ def main() -> None:
             sides[cell, "PyTorch"] = ("torch_recurrent", cell, REPETITIONS)
     rounds = [{side: measure(*command) for side, command in sides.items()} for _ in range(ROUNDS)]
     best = {side: min((found[side] for found in rounds), key=lambda each: each["seconds"]) for side in sides}
-    seconds = {side: found["seconds"] for side, found in best.items()}
-    figures = [figure for cell in GATES for figure in compared(cell, seconds)]
+    figures = [figure for cell in GATES for figure in compared(cell, best)]
     figures += [figure for cell in ("simple_relu", "lstm") for figure in memory(cell, best[cell, "Treadle"])]
     publish(
         "A training step of recurrent networks, 500 tokens, beside Keras and PyTorch",
@@ -57,8 +56,9 @@ def measure(program: object, *arguments: object) -> dict[str, Any]:
     return dict(found)
 
 
-def compared(cell: str, seconds: dict[tuple[str, str], float]) -> list[Figure]:
+def compared(cell: str, best: dict[tuple[str, str], dict[str, Any]]) -> list[Figure]:
     """A cell's step in Treadle, in its peers, and what it takes of theirs."""
+    seconds = {side: found["seconds"] for side, found in best.items()}
     name, ours = NAMES[cell], seconds[cell, "Treadle"]
     floor = seconds[cell, "products"]
     figures = [
@@ -68,7 +68,9 @@ def compared(cell: str, seconds: dict[tuple[str, str], float]) -> list[Figure]:
         ),
     ]
     peers = {side: seconds[cell, side] for side in PEERS if (cell, side) in seconds}
-    figures += [Figure(f"{name}: {side}", f"{peer * 1e3:.0f} ms") for side, peer in peers.items()]
+    for side, peer in peers.items():
+        way = f" ({best[cell, side]['way']})" if "way" in best[cell, side] else ""
+        figures.append(Figure(f"{name}: {side}{way}", f"{peer * 1e3:.0f} ms"))
     if peers:
         share = ours / min(peers["Keras on TensorFlow"], peers["Keras on JAX"])
         figures.append(Figure(f"{name}: of the quicker Keras", f"{share:.2f}", "at most 0.40", share <= 0.40))
