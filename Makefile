@@ -19,8 +19,10 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+# The second line runs what reads texts on plain JAX scans too, as on a machine without a compiler.
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	TREADLE_KERNELS=scan $(BIN)/python -m pytest --numprocesses auto tests/nn/test_text.py tests/kernels/test_embedding.py
 
 # Keras and TensorFlow stand beside Treadle in the same environment, so that both are measured in one run.
 bench: .venv-bench/.ready
