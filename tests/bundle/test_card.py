@@ -76,7 +76,7 @@ def test_a_card_says_what_a_reader_asks_for(judged: Bundle) -> None:
         "Phishing Websites, UCI Machine Learning Repository 327",
         "- Columns left out: `id`",
         "- Rows: 180 train, 60 validation, 60 test",
-        "- Split: rows of one `household` stay together, seed 7",
+        "- Split: rows of one `household` stay together; seed 7",
         "250 of 300 differ in some feature",
         "12 rows share their features with a row of another label",
         "no function of the features can exceed an accuracy of 0.9800",
@@ -154,3 +154,20 @@ def test_names_and_categories_are_shown_letter_by_letter(bundle: Bundle) -> None
     outside_code = re.sub(r"```python.*?```|`[^`\n]*`", "", card, flags=re.DOTALL)
     assert "<script>" not in outside_code
     assert "# evil" not in re.findall(r"^#+ .*$", card, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [
+        ({"group": None, "seed": 1}, "- Split: row by row; seed 1"),
+        ({"group": "distinct", "seed": 1}, "- Split: rows equal in every feature stay together; seed 1"),
+        (
+            {"group": ["distinct", "title"], "seed": 1},
+            "- Split: rows equal in every feature stay together; rows of one `title` stay together; seed 1",
+        ),
+        ({"group": "url", "group_by": "host", "seed": 1}, "- Split: rows of one host in `url` stay together; seed 1"),
+    ],
+)
+def test_a_card_says_which_rows_stay_together(judged: Bundle, split: dict[str, Any], said: str) -> None:
+    recipe = {**judged.recipe, "data": {**judged.recipe["data"], "split": split}}
+    assert said in render_card(replace(judged, recipe=recipe)).splitlines()

@@ -108,9 +108,15 @@ def _split_lines(bundle: Bundle) -> Iterator[str]:
         yield "- Rows: " + ", ".join(f"{bundle.split[part]:,} {part}" for part in _PARTS if part in bundle.split)
     split = bundle.recipe.get("data", {}).get("split", {})
     if "group" in split:
-        group = split["group"]
-        kept = {None: "row by row", "distinct": "rows equal in every feature stay together"}
-        yield f"- Split: {kept.get(group, f'rows of one {_code(str(group))} stay together')}, seed {split.get('seed')}"
+        groups = [split["group"]] if isinstance(split["group"], str) else split["group"] or []
+        host = "host in " if split.get("group_by") == "host" else ""
+        kept = [
+            "rows equal in every feature stay together"
+            if group == "distinct"
+            else f"rows of one {host}{_code(str(group))} stay together"
+            for group in groups
+        ]
+        yield f"- Split: {'; '.join(kept) or 'row by row'}; seed {split.get('seed')}"
 
 
 def _leakage_lines(leakage: Figures) -> Iterator[str]:
