@@ -33,6 +33,12 @@ def test_leakage_of_a_split_row_by_row() -> None:
     assert found[0] == "1,415 test rows (64.0 %) have a twin among the training rows"
 
 
+def test_rows_left_out_for_official_test_rows() -> None:
+    for group, twins in (("distinct", "a twin"), ("distinct, title", "a twin or the same title"), ("a", "the same a")):
+        found = leakage_sentences(leakage(left_out=3, group=group))
+        assert found[1] == f"3 rows were left out of training: they have {twins} among the test rows"
+
+
 def test_nothing_to_say_of_rows_that_all_differ() -> None:
     found = leakage(distinct_rows=11_055, contradictory_rows=0, contradictory_distinct_rows=0, ceiling=1.0)
     assert leakage_sentences(found) == ["no test row has a twin among the training rows"]

@@ -43,9 +43,10 @@ def render_card(bundle: Bundle) -> str:
 def _metadata(bundle: Bundle) -> Iterator[str]:
     yield "---"
     yield "library_name: treadle"
-    yield f"pipeline_tag: tabular-{bundle.task}"
+    reads = "text" if {field.kind for field in bundle.contract.features} == {"text"} else "tabular"
+    yield f"pipeline_tag: {reads}-{bundle.task}"
     yield f"model_name: {json.dumps(bundle.name)}"
-    yield "tags: [tabular, onnx]"
+    yield f"tags: [{reads}, onnx]"
     yield "---"
 
 

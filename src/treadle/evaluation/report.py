@@ -104,7 +104,8 @@ def leakage_sentences(leakage: Leakage) -> list[str]:
     seen = f"{leakage.test_rows_seen:,} test rows ({100 * leakage.share:.1f} %) have a twin among the training rows"
     sentences = [seen if leakage.test_rows_seen else "no test row has a twin among the training rows"]
     if leakage.left_out:
-        twins = "a twin" if leakage.group == "distinct" else f"the same {leakage.group}"
+        groups = (leakage.group or "").split(", ")
+        twins = " or ".join("a twin" if group == "distinct" else f"the same {group}" for group in groups)
         sentences.append(f"{leakage.left_out:,} rows were left out of training: they have {twins} among the test rows")
     if leakage.distinct_rows < leakage.rows:
         sentences.append(f"only {leakage.distinct_rows:,} of all {leakage.rows:,} rows are distinct")
