@@ -415,6 +415,24 @@ def test_whatever_is_set_is_parsed_or_refused(key: str, value: str):
         assert isinstance(read_recipe("churn", (f"{key}={value}",)), Recipe)
 
 
+# --- keys that a setting makes idle
+
+
+def test_a_setting_makes_defaults_of_the_file_give_way(tmp_path: Path):
+    path = tmp_path / "r.yaml"
+    path.write_text(
+        "name: r\ndata: {source: a.csv, target: y, kinds: {x: text}}\n"
+        "features: {text: {hashing: false}}\nmodel: {text: {ngrams: 1, widths: [3, 4, 5]}}\n"
+    )
+    recipe = read_recipe(str(path), ("model.text.encoder=gru", "features.text.tokens=characters"))
+    assert recipe.model.text.encoder == "gru"
+    path.write_text("name: r\ndata: {source: a.csv, target: y, kinds: {x: text}}\nmodel: {text: {ngrams: 2}}\n")
+    with pytest.raises(RecipeError, match="ngrams would not be used"):
+        read_recipe(str(path), ("model.text.encoder=gru",))
+    with pytest.raises(RecipeError, match="units would not be used"):
+        read_recipe(str(path), ("model.text.units=128",))
+
+
 # --- the schema
 
 

@@ -299,8 +299,25 @@ def _unused_keys(document: dict[str, Any]) -> list[list[str]]:
     try:
         Recipe.model_validate(document)
     except ValidationError as error:
-        return [[*map(str, fault["loc"]), *key.split(".")] for fault in error.errors() for key in fault["ctx"]["keys"]]
+        unused_ones = [fault for fault in error.errors() if fault["type"] == "unused"]
+        return [[*map(str, fault["loc"]), *key.split(".")] for fault in unused_ones for key in fault["ctx"]["keys"]]
     return []
+
+
+def _leave_out_idle_defaults(document: dict[str, Any], asked: set[str]) -> None:
+    """Leave out keys that `asked` settings made idle and that only say the default, as `treadle init` writes them."""
+    found = True
+    while found:  # a section names what it does not use one after the other
+        found = False
+        for *sections, key in _unused_keys(document):
+            place, section = document, Recipe
+            for name in sections:
+                place, section = place[name], section.model_fields[name].annotation  # type: ignore[assignment]
+            default = section.model_fields[key].default
+            plain = list(default) if isinstance(default, tuple) else default
+            if ".".join([*sections, key]) not in asked and place[key] == plain:
+                del place[key]
+                found = True
 
 
 def recipe_schema() -> dict[str, Any]:
@@ -328,6 +345,8 @@ def read_recipe(name: str, settings: tuple[str, ...] = ()) -> Recipe:
     document = _read_document(name)
     for setting in settings:
         _apply(document, setting)
+    if settings:
+        _leave_out_idle_defaults(document, {setting.partition("=")[0] for setting in settings})
     return parse_recipe(document, where=name)
 
 

@@ -28,6 +28,8 @@ CHUNK_ROWS = 1024
 """Rows to read at a time: enough to be worth starting NumPy for, few enough to stay in the processor's cache."""
 
 STDOUT = "-"
+_MOST_NETWORKS = 8
+"""At a time: every one holds a chunk, and one thread reads for all of them."""
 _KEPT = 20
 _SUFFIXES: dict[str, FormName] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
@@ -128,7 +130,7 @@ def predict_stream(
 
     underway: deque[tuple[Readied, Future[NDArray[np.float32]]]] = deque()
     # Of a table, reading takes longer than the network; of texts, the network does.
-    networks = 1 if predictor.bundle.features.text is None else os.cpu_count() or 1
+    networks = 1 if predictor.bundle.features.text is None else min(_cores(), _MOST_NETWORKS)
     with ThreadPoolExecutor(networks, thread_name_prefix="treadle-network") as threads:
         for chunk in chunks:
             readied = predictor.ready(chunk, on_bad_row)
@@ -138,6 +140,11 @@ def predict_stream(
         while underway:
             finish(*underway.popleft())
     return summary
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def form_of_path(output: str | Path) -> FormName:

@@ -120,7 +120,7 @@ class OneHotConvolution(eqx.Module):
         for bank, (first, places) in enumerate(self._banks()):
             total = graph.constant(np.asarray(self.bias)[bank * self.units :][: self.units], f"{name}.bias.{bank}")
             for place, shift in enumerate(places, start=first):
-                edges = (reach + shift, shift - reach or 2**31 - 1)
+                edges = (reach + shift, shift - reach)
                 start, end = (graph.constant(np.array([edge]), f"{name}.edge") for edge in edges)
                 shifted = graph.add("Slice", [padded, start, end, graph.constant(np.array([1]), f"{name}.axis")])
                 block = np.ascontiguousarray(blocks[:, place * self.units : (place + 1) * self.units])

@@ -238,7 +238,10 @@ TREADLE_EXPORT const char* treadle_choose_engine(const char* name) {
     treadle::chosen = &treadle::plain::engine;
 #if defined(__x86_64__)
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (most == "avx512" && avx2 && __builtin_cpu_supports("avx512f")) {
+    // All that build.py compiles the widest engine for: some processors have only a part.
+    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (most == "avx512" && avx2 && avx512) {
         treadle::chosen = &treadle::avx512::engine;
         return "avx512";
     }
