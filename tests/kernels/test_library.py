@@ -90,6 +90,16 @@ def test_nobody_waits_for_kernels_that_are_there_or_not_wanted(empty_cache, monk
     assert told == ["sequences are read by plain JAX scans, as TREADLE_KERNELS asks"]
 
 
+def test_nobody_is_told_to_wait_where_nothing_will_be_compiled(empty_cache, monkeypatch):
+    monkeypatch.setattr(library, "load", load)
+    monkeypatch.setenv("CXX", command(empty_cache, "exit 1"))
+    monkeypatch.setenv("TREADLE_KERNELS", "garbage")
+    told = []
+    kernels.prepare(told.append)
+    assert len(told) == 1
+    assert "TREADLE_KERNELS=garbage is none of scan" in told[0]
+
+
 @pytest.mark.parametrize(("wanted", "told"), [("scan", "as TREADLE_KERNELS asks"), ("sse", "TREADLE_KERNELS=sse")])
 def test_the_environment_chooses(wanted, told, monkeypatch):
     monkeypatch.setenv("TREADLE_KERNELS", wanted)

@@ -37,7 +37,7 @@ def load() -> Engine:
     The environment variable TREADLE_KERNELS chooses otherwise: `scan` for plain JAX, or `avx512`, `avx2` or `plain`
     for the widest instruction set to use.
     """
-    wanted = os.environ.get("TREADLE_KERNELS") or "avx512"
+    wanted = _wanted()
     if wanted == "scan":
         return Engine(False, "plain JAX scans, as TREADLE_KERNELS asks")
     if wanted not in INSTRUCTION_SETS:
@@ -56,7 +56,7 @@ def load() -> Engine:
 
 def prepare(say: Callable[[str], None]) -> None:
     """Load the kernels, and say what a person would otherwise wonder about: a long wait, or a slow engine."""
-    if _compiled() is None and find_compiler() and find_headers() and os.environ.get("TREADLE_KERNELS") != "scan":
+    if _wanted() in INSTRUCTION_SETS and _compiled() is None and find_compiler() and find_headers():
         say("compiling the kernels that read sequences, for this machine: half a minute, once")
     engine = load()
     if not engine.fused:
@@ -74,6 +74,11 @@ def choose(instruction_set: str) -> str:
 def serves(dtype: jnp.dtype) -> bool:
     """Whether the fused kernels are there for arrays of a type, on the device that JAX computes on."""
     return dtype == jnp.float32 and jax.default_backend() == "cpu" and load().fused
+
+
+def _wanted() -> str:
+    """What TREADLE_KERNELS asks for, whether there is such a thing or not."""
+    return os.environ.get("TREADLE_KERNELS") or "avx512"
 
 
 def _choose(library: ctypes.CDLL, instruction_set: str) -> str:
