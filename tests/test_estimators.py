@@ -113,6 +113,12 @@ def test_frames_may_hold_columns_of_every_kind(people, library):
     assert np.array_equal(alike, fitted.predict(frame))
 
 
+def test_a_column_of_free_text_is_refused_with_a_way_out(people):
+    reviews = people.assign(review=[f"the film number {row} was good" for row in range(len(people))])
+    with pytest.raises(ValueError, match=r"^X: column 'review' holds .* give treadle\.fit a recipe with these keys$"):
+        classifier().fit(reviews, people["member"])
+
+
 def test_an_unseen_category_is_no_fault_but_text_in_a_number_is(people):
     fitted = classifier().fit(people, people["member"])
     assert len(fitted.predict(people.assign(town="Mainz"))) == len(people)

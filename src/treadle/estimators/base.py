@@ -176,7 +176,13 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
     def _learn_fields(self, table: Table) -> tuple[Field, ...]:
         missing = missing_cells(MISSING)
         kind: Literal["number"] | None = "number" if self._numeric else None
-        fields = [learn_field(name, cells, missing, kind) for name, cells in table.columns.items()]
+        try:
+            fields = [learn_field(name, cells, missing, kind) for name, cells in table.columns.items()]
+        except ValueError as error:
+            # What it advises are keys of a recipe.
+            raise ValueError(
+                f"X: {error}. An estimator takes no recipe: change X, or give treadle.fit a recipe with these keys"
+            ) from None
         present = tuple(field for field in fields if field is not None)
         if not present:
             raise ValueError("X has no value in any column")
