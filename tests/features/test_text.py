@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 
 from treadle.data.contract import Contract, Field
 from treadle.errors import BundleError
-from treadle.features import Features
+from treadle.features import Features, vocabulary
 from treadle.features.cleaning import make_clean
 from treadle.features.cutting import make_cut
 from treadle.features.stop_words import STOP_WORDS
@@ -237,6 +237,20 @@ def test_characters() -> None:
     text = fitted("abc", tokens="characters")
     assert text.read("cab d") == ["c", "a", "b", " ", "d"]
     assert text.numbers("cad") == [4, 2, UNKNOWN]
+
+
+@pytest.mark.parametrize("settings_", [{"hashing": True}, {"tokens": "byte_pairs"}])
+def test_what_is_remembered_of_texts_stays_bounded(
+    settings_: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vocabulary, "_REMEMBERED", 50)
+    text = fitted(*REVIEWS, **settings_)
+    known = text.vocabulary._numbers if isinstance(text.vocabulary, Hashed) else text.vocabulary._pieces
+    sent = [f"{'x' * length}{number}" for length in (1, 20, 1000) for number in range(200)]
+    first = [text.numbers(word) for word in sent]
+    assert [text.numbers(word) for word in sent] == first
+    assert 0 < len(known) <= 50
+    assert max(map(len, known)) < 1000
 
 
 # --- what is stored

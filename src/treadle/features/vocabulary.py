@@ -12,12 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from zlib import crc32
 
 from treadle.errors import BundleError
 from treadle.features.cutting import pattern_of
 from treadle.text_recipe import TextRecipe
+
+N = TypeVar("N", int, list[int])
 
 PADDING, UNKNOWN = 0, 1
 PADDING_TOKEN, UNKNOWN_TOKEN = "[PAD]", "[UNK]"
@@ -27,7 +29,9 @@ FIRST = 2
 _MARK: dict[str, Any] = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": False}
 """Puts a sign before every word, so that its first piece is told from the others. A sign after it would do as well, but
 the library numbers such pieces in an order that differs from run to run."""
-_REMEMBERED = 2**18
+_REMEMBERED, _LONGEST = 2**16, 32
+"""Words whose numbers are kept at hand, and their most characters: whoever sends texts chooses the words, and must not
+choose how much memory they take."""
 
 
 class Vocabulary(Protocol):
@@ -89,6 +93,14 @@ class Learnt:
         return _to_json(self.pattern, model)
 
 
+def _remember(known: dict[str, N], word: str, found: N) -> None:
+    if len(word) > _LONGEST:
+        return
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    known[word] = found
+
+
 class _Hashed(dict[str, int]):
     """Numbers by hash, remembered: most words of a text are frequent ones."""
 
@@ -97,10 +109,9 @@ class _Hashed(dict[str, int]):
         self._values = values
 
     def __missing__(self, token: str) -> int:
-        if len(self) >= _REMEMBERED:
-            self.clear()
         # Python's own hash differs from process to process.
-        number = self[token] = FIRST + crc32(token.encode("utf-8")) % self._values
+        number = FIRST + crc32(token.encode("utf-8")) % self._values
+        _remember(self, token, number)
         return number
 
 
@@ -139,10 +150,8 @@ class _Pieces(dict[str, list[int]]):
         self._tokenizer = Tokenizer.from_str(document)
 
     def __missing__(self, word: str) -> list[int]:
-        if len(self) >= _REMEMBERED:
-            self.clear()
         pieces: list[int] = self._tokenizer.encode(word, add_special_tokens=False).ids
-        self[word] = pieces
+        _remember(self, word, pieces)
         return pieces
 
 
