@@ -99,6 +99,31 @@ def test_what_stands_before_a_host_is_left_out(address: str, drop: list[str], le
     assert "".join(words(address, drop=drop, tokens="characters")) == left
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("a<!-- b > c -->d<!---->e<!-->f", "a d e f"),
+        ("a<script src='x'>if (b < c) {}</script>d<STYLE>p > q {}</Style >e", "a d e"),
+        ("a<script>b</scripts><b>c</b></script>d", "a d"),
+        ("a <scripts>b</scripts> <styled>c", "a b c"),
+        ("a<!-- b", "a"),
+        ("a<style>b</script>", "a"),
+    ],
+)
+def test_comments_scripts_and_styles_are_left_out_with_tags(text: str, left: str) -> None:
+    assert words(text, drop=["html"]) == left.split()
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["<", "<!--", "<!-", "<a", "<a ", "<script>", "<script", "<style ", "</script ", "<script></script", "<a\n"],
+)
+def test_a_long_text_of_open_tags_takes_no_time(piece: str) -> None:
+    # Where a start is looked for again from every other, this takes hours.
+    clean = make_clean(TextRecipe(drop=("html",)))
+    assert "<script>" not in clean(piece * 10**6)
+
+
 def test_stop_words_keep_what_turns_the_meaning() -> None:
     assert words("The food is not good", drop=["stop_words"]) == ["food", "not", "good"]
     assert words("THE food", drop=["stop_words"], lowercase=False) == ["food"]

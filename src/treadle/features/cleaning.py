@@ -12,7 +12,13 @@ from treadle.text_recipe import TextRecipe
 
 Clean = Callable[[str], str]
 
-_TAG = re.compile(r"<[A-Za-z/!][^<>]*>")
+# What is not closed goes on to the end, as in a browser; so nothing is looked for twice, however much is opened.
+_MARKUP = re.compile(
+    r"<!--(?:-?>|[\s\S]*?(?:--!?>|\Z))"
+    r"|<(script|style)\b[^<>]*>[\s\S]*?(?:</\1\b[^<>]*>|\Z)"
+    r"|<[a-z/!][^<>]*>",
+    re.IGNORECASE | re.ASCII,
+)
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _INVISIBLE = "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufe0e\ufe0f\ufeff"
 _ONE_FORM = str.maketrans({**dict.fromkeys(_INVISIBLE, None), "\u2019": "'", "\u2018": "'", "\u02bc": "'"})
@@ -24,14 +30,15 @@ def make_clean(recipe: TextRecipe) -> Clean:
 
     Always: apostrophes in one form, without marks that are not seen, without blanks at the ends. A half of a surrogate
     pair, which JSON can hold and no encoding can, becomes the replacement character. As the recipe says: without tags,
-    entities resolved, without the scheme of an address, without its `www.`, in small letters.
+    comments, scripts and styles, entities resolved, without the scheme of an address, without its `www.`, in small
+    letters.
     """
     drops_html, drops_scheme, drops_www = (part in recipe.drop for part in ("html", "scheme", "www"))
 
     def clean(text: str) -> str:
         if drops_html:
             if "<" in text:
-                text = _TAG.sub(" ", text)
+                text = _MARKUP.sub(" ", text)
             if "&" in text:
                 # Only those ended by a semicolon: an address may well hold `&copy=2`.
                 text = _ENTITY.sub(_resolved, text)
