@@ -199,10 +199,30 @@ def test_a_huge_text_costs_no_more_than_a_long_one() -> None:
     assert text.numbers(huge) == text.numbers(huge[-10 * CHARACTERS :])
 
 
+def test_blanks_before_and_behind_a_text_are_not_looked_at() -> None:
+    blanks = " \n" * 10 * CHARACTERS
+    for keep in ("first", "last"):
+        assert fitted("good film", length=2, keep=keep).read(f"{blanks}good film{blanks}") == ["good", "film"]
+
+
 def test_texts_of_several_columns_are_read_one_after_the_other() -> None:
     columns = {"title": column("good")["text"], "body": column("not bad")["text"]}
     text = Text.fit(("title", "body"), columns, TextRecipe())
     assert [text.vocabulary.tokens[number] for number in text.transform(columns)["tokens"][0]] == ["good", "not", "bad"]
+
+
+def test_texts_of_several_columns_are_cleaned_each_by_itself() -> None:
+    columns = {"from": column(" https://www.a.test", "")["text"], "to": column("HTTP://www.b.test ", "www.c")["text"]}
+    text = Text.fit(("from", "to"), columns, TextRecipe(tokens="characters", drop=("scheme", "www")))
+    tokens = text.vocabulary.tokens
+    assert tokens is not None
+    assert not {"h", "w"} & set(tokens)
+    inputs = text.transform(columns)
+    for row, (whole, left) in enumerate(zip(text.cuts(columns), ("a.test\nb.test", "c"), strict=True)):
+        read = inputs["tokens"][row, : inputs["lengths"][row]].tolist()
+        assert "".join(whole) == "".join(tokens[number] for number in read) == left
+        texts = [columns[name][row] for name in text.columns]
+        assert (text.numbers(*texts), "".join(text.read(*texts))) == (read, left)
 
 
 def test_a_half_of_a_surrogate_pair_is_read_all_the_same() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -29,7 +29,7 @@ from treadle.text_recipe import TextRecipe
 S = TypeVar("S", str, list[str], list[int])
 
 CHARACTERS = 100
-"""Characters that are looked at for each token that is kept: a text of any size costs no more than a long one."""
+"""Characters of a text that are looked at for each token kept: one of any size costs no more than a long one."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Text:
             DataError: the recipe leaves no token of them.
         """
         clean, cut = make_clean(recipe), make_cut(recipe)
-        cuts = (cut(clean(text)) for text in _joined(columns, names))
+        cuts = (cut(_joined(map(clean, texts))) for texts in _rows(columns, names))
         vocabulary = learn_vocabulary(cuts, recipe)
         if vocabulary.size == FIRST:
             named = ", ".join(map(repr, names))
@@ -63,32 +63,33 @@ class Text:
             `tokens`, int32 of shape (rows, tokens of the longest), padded with 0 at the end, and `lengths`, int32 of
             shape (rows,), at least 1.
         """
-        rows = [self.numbers(text) for text in _joined(columns, self.columns)]
+        rows = [self.numbers(*texts) for texts in _rows(columns, self.columns)]
         lengths = np.fromiter(map(len, rows), np.int32, len(rows))
         tokens = np.full((len(rows), lengths.max(initial=1)), PADDING, np.int32)
         tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = np.fromiter(chain.from_iterable(rows), np.int32)
         return {"tokens": tokens, "lengths": lengths}
 
-    def numbers(self, text: str) -> list[int]:
-        """The numbers of a text's tokens: as many as the recipe's `length` at most, one at least."""
+    def numbers(self, *texts: str) -> list[int]:
+        """The numbers of the tokens of a row's texts: as many as the recipe's `length` at most, one at least."""
         # A token comes from one piece of the cut or more, so that no more pieces than tokens are needed.
-        return self._keep(self.vocabulary.numbers(self.cut(text))) or [UNKNOWN]
+        return self._keep(self.vocabulary.numbers(self.cut(*texts))) or [UNKNOWN]
 
     def cuts(self, columns: Columns) -> list[list[str]]:
         """The words or characters of every row's whole text, however long it is."""
-        return [self._cut(self._clean(text)) for text in _joined(columns, self.columns)]
+        return [self._cut(_joined(map(self._clean, texts))) for texts in _rows(columns, self.columns)]
 
-    def cut(self, text: str) -> list[str]:
-        """The words or characters that are read of a text; of byte pairs, the words that they make up."""
-        return self._keep(self._cut(self._clean(self._keep(text, CHARACTERS))))
+    def cut(self, *texts: str) -> list[str]:
+        """The words or characters that are read of a row's texts; of byte pairs, the words that they make up."""
+        looked_at = (self._keep(text.strip(), CHARACTERS) for text in texts)
+        return self._keep(self._cut(_joined(map(self._clean, looked_at))))
 
-    def read(self, text: str) -> list[str]:
+    def read(self, *texts: str) -> list[str]:
         """What each of `numbers` stands for, as a person reads it."""
         known = self.vocabulary.tokens
-        numbers = self.numbers(text)
+        numbers = self.numbers(*texts)
         if known is not None and self.recipe.tokens == "byte_pairs":
             return [known[number] for number in numbers]
-        return self.cut(text) or [UNKNOWN_TOKEN]
+        return self.cut(*texts) or [UNKNOWN_TOKEN]
 
     def _keep(self, sequence: S, times: int = 1) -> S:
         most = self.recipe.length * times
@@ -119,8 +120,11 @@ class Text:
         return cls(tuple(document["columns"]), recipe, restore_vocabulary(tokenizer, recipe))
 
 
-def _joined(columns: Columns, names: tuple[str, ...]) -> Iterator[str]:
-    """The text of every row."""
-    if len(names) == 1:
-        return iter(columns[names[0]].tolist())
-    return map("\n".join, zip(*(columns[name].tolist() for name in names), strict=True))
+def _rows(columns: Columns, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The texts of every row."""
+    return zip(*(columns[name].tolist() for name in names), strict=True)
+
+
+def _joined(cleaned: Iterable[str]) -> str:
+    """Texts of a row as one; they are cleaned each by itself, since an address has its scheme in front."""
+    return "\n".join(filter(None, cleaned))

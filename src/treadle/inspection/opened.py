@@ -86,8 +86,8 @@ class Opened:
     def tokens(self, readied: Readied) -> tuple[list[str], list[bool]]:
         """The tokens of the only row, as a person reads them, and which of them the vocabulary knows."""
         columns = readied.checked.columns
-        text = "\n".join(columns[name][0] for name in self.text.columns)
-        return self.text.read(text), [number != UNKNOWN for number in self.text.numbers(text)]
+        texts = [columns[name][0] for name in self.text.columns]
+        return self.text.read(*texts), [number != UNKNOWN for number in self.text.numbers(*texts)]
 
 
 def reads_text(predictor: Predictor) -> bool:
