@@ -165,6 +165,14 @@ def test_rows_without_a_group_are_apart():
     assert all((np.array(part) >= 20).any() for part in parts(found))
 
 
+@pytest.mark.parametrize("nothing", ["NA", " N/A", "", None, float("nan")])
+def test_rows_without_an_address_are_of_no_host(nothing):
+    urls = ["https://p.test/a", "http://www.q.test/b"] * 10 + [nothing] * 80
+    asked = recipe(drop=["url"], group="url", group_by="host")
+    found = split(table(range(100), ["a", "b"] * 50, url=urls), asked, "classification")
+    assert all((np.array(part) >= 20).any() for part in parts(found))
+
+
 def test_a_group_may_be_a_dropped_column():
     groups = np.repeat(range(20), 5)
     found = split(table(range(100), ["a", "b"] * 50, g=groups), recipe(drop=["g"], group="g"), "classification")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from treadle.data.addresses import host_of
-from treadle.data.cells import Missing, canonical_text, distinct_values, missing_cells
+from treadle.data.cells import Missing, canonical_text, distinct_values, is_missing, missing_cells
 from treadle.data.infer import Task, feature_names, infer_task, require_columns
 from treadle.data.table import Table
 from treadle.errors import DataError, did_you_mean
@@ -152,8 +152,10 @@ def _group(group: str, table: Table, recipe: DataRecipe, features: Rows, missing
         hint = did_you_mean(group, ["distinct", *table.columns])
         raise DataError(f"{table.source}: data.split.group: no column {group!r}{hint}")
     if recipe.split.group_by == "host":
-        hosts = np.array([host_of(str(cell)) for cell in table.columns[group].tolist()], dtype=object)
-        table = Table({group: hosts}, table.numbers, table.source)
+        cells = table.columns[group].tolist()
+        # The host of a cell `NA` would be `na`, which is no word for missing.
+        hosts = [None if is_missing(cell, missing) else host_of(str(cell)) for cell in cells]
+        table = Table({group: np.array(hosts, dtype=object)}, table.numbers, table.source)
     values = _distinct(table, group, missing)
     # Rows without a value have nothing in common: each is a group of its own.
     return _renumber(np.where(values < 0, values.max(initial=0) + 1 + np.arange(len(table)), values))
