@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 
+import equinox as eqx
 import numpy as np
 import pytest
 
@@ -19,6 +20,7 @@ from treadle.data.table import Table
 from treadle.errors import ContractError, DataError
 from treadle.inspection.inspection import Inspection, inspect
 from treadle.inspection.report_html import render_inspection
+from treadle.nn import TableNetwork
 
 Make = Callable[..., Predictor]
 HOSTILE = "<img src=x onerror=alert(1)> good film & 'plot'"
@@ -53,7 +55,7 @@ def test_the_chosen_texts_are_the_surest_and_the_least_sure(make_bundle: Make, f
 
 def test_it_is_json(seen: Inspection) -> None:
     document = json.loads(json.dumps(dataclasses.asdict(seen), allow_nan=False))
-    assert document["reaches"][0]["curve"][0] == 1.0
+    assert document["reaches"][0]["texts"] == 24
     assert document["texts"][0]["why"]["words"]
 
 
@@ -110,6 +112,36 @@ def test_hashed_words_are_explained_but_have_no_neighbours(make_bundle: Make, fi
     assert "no neighbours can be named" in render_inspection(found)
     with pytest.raises(ContractError, match="hashes its words"):
         inspect(predictor, film_table, words=["good"])
+
+
+def test_a_reach_that_cannot_be_measured_leaves_the_other_views(make_bundle: Make, film_table: Table) -> None:
+    def deaf(network: TableNetwork) -> TableNetwork:
+        return eqx.tree_at(lambda own: own.output.weight, network, network.output.weight * 0)
+
+    found = inspect(make_bundle(change=deaf), film_table, words=["good"])
+    assert found.reaches == ()
+    assert found.notices == ("films: how far back films looks cannot be measured: 24 texts without any gradient",)
+    assert found.texts
+    assert [near.word for near in found.words] == ["good"]
+    page = render_inspection(found)
+    assert "cannot be measured" in page
+    assert "<h2>Reach" not in page
+
+
+def test_rows_that_all_break_the_contract_are_said(make_bundle: Make) -> None:
+    broken = from_rows([{"text": ""}], source="mine")
+    with pytest.raises(DataError, match="mine: every row breaks the contract: there is no text to explain"):
+        inspect(make_bundle(), broken)
+    found = inspect(make_bundle(), broken, texts=["a good film"])
+    assert found.notices == ("mine: every row breaks the contract: there is no text to look at",)
+    assert len(found.texts) == 1
+
+
+def test_texts_left_out_of_the_reach_are_counted_on_the_page(seen: Inspection) -> None:
+    first = dataclasses.replace(seen.reaches[0], silent=1, exploded=1_200)
+    page = render_inspection(dataclasses.replace(seen, reaches=(first,)))
+    assert "left out: 1 text without any gradient, 1,200 texts with a gradient beyond all numbers" in page
+    assert "left out" not in render_inspection(seen)
 
 
 def test_the_page_stands_alone(seen: Inspection) -> None:

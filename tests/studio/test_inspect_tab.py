@@ -55,7 +55,7 @@ def test_what_is_wrong_is_a_message(open_screen: Open) -> None:
 
 
 def test_the_chart_of_a_reach_is_valid_where_a_gradient_has_vanished() -> None:
-    reach = Reach("films", "lstm", "words", "end", (1.0, 0.1, 0.0), (1.0, 0.05, 0.0), (1.0, 0.2, 0.0), 0.6, 9, 0)
+    reach = Reach("films", "lstm", "words", "end", (1.0, 0.1, 0.0), (1.0, 0.05, 0.0), (1.0, 0.2, 0.0), 0.6, 9, 0, 0)
     document = reach_chart(reach).to_dict(validate=True)
     (rows,) = document["datasets"].values()
     assert [row["curve"] for row in rows] == [1.0, 0.1, LOWEST]

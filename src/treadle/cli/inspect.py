@@ -62,7 +62,8 @@ def inspect(
         raise DataError(f"{page}: cannot be written: {error.strerror or error}") from None
     for reach in found.reaches:
         words = f"within {reach.half_life:.1f} {reach.unit} of the {reach.counted_from}"
-        say(f"{reach.name} ({reach.encoder}): half of the gradient lies {words}")
+        left_out = f"; left out: {reach.left_out}" if reach.left_out else ""
+        say(f"{reach.name} ({reach.encoder}): half of the gradient lies {words}{left_out}")
     if found.importance is not None:
         say(f"its answers hang most on {', '.join(list(found.importance.columns)[:SHOWN_COLUMNS])}")
     say(f"wrote {page}")

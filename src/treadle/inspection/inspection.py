@@ -50,7 +50,7 @@ class Inspection:
     """Of the rows."""
     rows: int
     reaches: tuple[Reach, ...]
-    """Of the bundle, then of those beside it."""
+    """Of the bundle, then of those beside it, as far as they can be measured; `notices` says of which not."""
     texts: tuple[Explained, ...]
     words: tuple[Neighbours, ...]
     importance: Importance | None
@@ -77,7 +77,7 @@ def inspect(
 
     Raises:
         ContractError: a row or text cannot be read, or texts, words or other bundles are given where no text is read.
-        DataError: there are no rows to look at.
+        DataError: there are no rows to look at, or none to explain.
         MissingExtraError, BundleError: see `open_bundle`.
     """
     beside, texts, words = tuple(beside), tuple(texts), tuple(words)
@@ -92,12 +92,10 @@ def inspect(
     opened = open_bundle(predictor)
     # These need JAX, which is there once a bundle is open.
     from treadle.inspection.neighbours import neighbours
-    from treadle.inspection.reach import reach
 
-    reaches = tuple(reach(each, table) for each in (opened, *map(open_bundle, beside)))
+    reaches, notices = _reaches((opened, *map(open_bundle, beside)), table)
     rows = [_row_of(predictor, text) for text in texts] or _telling_rows(opened, table)
     explained = tuple(_explain(opened, row) for row in rows)
-    notices: list[str] = []
     near: tuple[Neighbours, ...] = ()
     if opened.text.vocabulary.tokens is None:
         notices.append("the words are hashed: no neighbours can be named")
@@ -105,7 +103,23 @@ def inspect(
             neighbours(opened, words)
     elif opened.text.recipe.tokens == "words" or words:
         near = neighbours(opened, words or _telling_words(explained))
-    return Inspection(predictor.name, table.source, len(table), reaches, explained, near, moved, tuple(notices))
+    return Inspection(predictor.name, table.source, len(table), tuple(reaches), explained, near, moved, tuple(notices))
+
+
+def _reaches(bundles: Iterable[Opened], table: Table) -> tuple[list[Reach], list[str]]:
+    """The reach of every bundle that has one on these rows, and of the others why not."""
+    from treadle.inspection.reach import reach
+
+    reaches, notices = [], []
+    for opened in bundles:
+        try:
+            reaches.append(reach(opened, table))
+        except ContractError:
+            # A column is missing: these are not the bundle's rows at all.
+            raise
+        except DataError as error:
+            notices.append(str(error))
+    return reaches, notices
 
 
 def _golden(predictor: Predictor) -> Table:
@@ -131,6 +145,8 @@ def _telling_rows(opened: Opened, table: Table) -> list[dict[str, object]]:
     """Rows of legible length: the surest answer for each class, highest and lowest values, and the least sure one."""
     drawn = table.take(np.sort(np.random.default_rng(0).permutation(len(table))[:256]))
     readied = opened.predictor.ready(drawn, "skip")
+    if not readied.checked.good.any():
+        raise DataError(f"{table.source}: every row breaks the contract: there is no text to explain")
     outputs = opened.predictor.run(readied.inputs)
     lengths = readied.inputs["lengths"]
     legible = (lengths >= SHORTEST) & (lengths <= LONGEST)

@@ -33,7 +33,7 @@ Norms = list[NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Reach:
-    """The gradient's norm by distance, relative to that at distance 0."""
+    """The gradient's norm by distance, relative to the largest of each text."""
 
     name: str
     """Of the bundle."""
@@ -50,11 +50,18 @@ class Reach:
     high: tuple[float, ...]
     """Third quartile."""
     half_life: float
-    """Units, from the end on, that carry half of the curve's sum."""
+    """Units, from the end on, that carry half of a text's gradient: the median over the texts."""
     texts: int
-    """That were looked at."""
+    """That were measured."""
     silent: int
-    """Texts that were left out, since no gradient at all arrives at their end, or one beyond all numbers."""
+    """Texts that were left out, since no gradient arrives at any of their words."""
+    exploded: int
+    """Texts that were left out, since a gradient beyond all numbers arrives at one of their words."""
+
+    @property
+    def left_out(self) -> str:
+        """How many texts were left out and why, in words; empty where all were measured."""
+        return _left_out(self.silent, self.exploded)
 
 
 def reach(opened: Opened, table: Table, *, texts: int = TEXTS, seed: int = 0) -> Reach:
@@ -65,6 +72,9 @@ def reach(opened: Opened, table: Table, *, texts: int = TEXTS, seed: int = 0) ->
     explodes with them (Bengio, Simard and Frasconi 1994, Learning Long-Term Dependencies with Gradient Descent is
     Difficult, section III; Pascanu, Mikolov and Bengio 2013, On the difficulty of training recurrent neural networks,
     section 2). Where it falls by an equal share with every word, the half-life is the distance over which it halves.
+
+    Every text is measured by its own largest norm, which exists wherever there is any gradient: the last word, which a
+    recurrent network hears best, may well get none from a maximum over the words.
 
     Args:
         opened: a bundle that reads text.
@@ -82,13 +92,13 @@ def reach(opened: Opened, table: Table, *, texts: int = TEXTS, seed: int = 0) ->
     recurrent = opened.encoder.recurrent
     both_ends = recurrent is not None and len(recurrent.layers[0]) > 1
     found = list(_norms(opened, inputs))
-    measured = [
-        _relative(norms, both_ends=both_ends)
-        for norms in found
-        if np.isfinite(norms).all() and norms[-1] + both_ends * norms[0] > 0
-    ]
+    finite = [norms for norms in found if np.isfinite(norms).all()]
+    measured = [_relative(norms, both_ends=both_ends) for norms in finite if norms.any()]
+    silent, exploded = len(finite) - len(measured), len(found) - len(finite)
     if not measured:
-        raise DataError(f"{table.source}: no gradient arrives at the end of any text: the answer does not depend on it")
+        raise DataError(
+            f"{table.source}: how far back {opened.name} looks cannot be measured: {_left_out(silent, exploded)}"
+        )
     low, curve, high = _quartiles(measured)
     return Reach(
         name=opened.name,
@@ -98,10 +108,16 @@ def reach(opened: Opened, table: Table, *, texts: int = TEXTS, seed: int = 0) ->
         curve=tuple(curve.tolist()),
         low=tuple(low.tolist()),
         high=tuple(high.tolist()),
-        half_life=half_life(curve),
+        half_life=float(np.median([half_life(norms) for norms in measured])),
         texts=len(measured),
-        silent=len(found) - len(measured),
+        silent=silent,
+        exploded=exploded,
     )
+
+
+def _left_out(silent: int, exploded: int) -> str:
+    reasons = {"without any gradient": silent, "with a gradient beyond all numbers": exploded}
+    return ", ".join(f"{count:,} text{'s' * (count > 1)} {reason}" for reason, count in reasons.items() if count)
 
 
 def _norms(opened: Opened, inputs: dict[str, NDArray[Any]]) -> Iterator[NDArray[np.float64]]:
@@ -135,12 +151,12 @@ def _gradient_norms(network: TableNetwork, inputs: Inputs) -> Float[Array, "rows
 
 
 def _relative(norms: NDArray[np.float64], *, both_ends: bool) -> NDArray[np.float64]:
-    """Norms by distance, divided by that at distance 0; from both ends, the mean of the two words at a distance."""
+    """Norms by distance, divided by the largest; from both ends, the mean of the two words at a distance."""
     by_distance = norms[::-1]
     if both_ends:
         middle = (len(norms) + 1) // 2
         by_distance = (norms[:middle] + norms[::-1][:middle]) / 2
-    return np.asarray(by_distance / by_distance[0])
+    return np.asarray(by_distance / by_distance.max())
 
 
 def _quartiles(measured: Norms) -> NDArray[np.float64]:
@@ -153,10 +169,10 @@ def _quartiles(measured: Norms) -> NDArray[np.float64]:
 
 
 def half_life(curve: NDArray[np.float64]) -> float:
-    """Words that carry half of the sum of a curve over distances, parts of a word counted in proportion.
+    """Words that carry half of the sum of norms over distances, parts of a word counted in proportion.
 
-    A curve that falls by the share r with every word has ln 2 / -ln(1 - r), the usual half-life, if it is long enough;
-    a flat one half its length.
+    A gradient that falls by the share r with every word has ln 2 / -ln(1 - r), the usual half-life, if the text is long
+    enough; a flat one half its length.
     """
     carried = np.concatenate([[0.0], np.cumsum(curve)])
     return float(np.interp(carried[-1] / 2, carried, np.arange(len(carried))))

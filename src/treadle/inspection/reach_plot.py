@@ -40,7 +40,8 @@ def reach_plot(reaches: tuple[Reach, ...]) -> Draw:
         axes.yaxis.set_major_formatter(lambda value, _: _power(value))
         axes.minorticks_off()
         axes.set(
-            xlabel=f"{reaches[0].unit} before the {reaches[0].counted_from}", ylabel="gradient, relative to the end"
+            xlabel=f"{reaches[0].unit} before the {reaches[0].counted_from}",
+            ylabel="gradient, relative to the text's largest",
         )
         axes.set_xlim(0, max(len(reach.curve) for reach in reaches) - 1 or 1)
         axes.legend(loc="lower left", labelcolor=INK)

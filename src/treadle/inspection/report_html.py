@@ -118,7 +118,7 @@ def _reach(reaches: tuple[Reach, ...]) -> str:
     end = reaches[0].counted_from
     caption = (
         f"Norm of the gradient that arrives from the answer at each word, by its distance from the {end}, relative to "
-        "that there: median and middle half over the texts. A straight fall on this scale is a gradient that vanishes "
+        "the largest in the text: median and middle half over the texts. A straight fall on this scale is a gradient that vanishes "
         "by an equal share with every word (Bengio et al. 1994)."
     )
     others = {each.counted_from for each in reaches} - {end}
@@ -129,7 +129,7 @@ def _reach(reaches: tuple[Reach, ...]) -> str:
         '<th scope="col">10 back</th><th scope="col">furthest</th><th scope="col">texts</th></tr>'
     )
     table = (
-        f"<table><caption>Half-life: what carries, from the end on, half of all the gradient.</caption>"
+        f"<table><caption>Half-life: what carries, from the end on, half of a text's gradient; median over the texts.</caption>"
         f"<thead>{head}</thead><tbody>{rows}</tbody></table>"
     )
     return (
@@ -142,9 +142,9 @@ def _reach_row(reach: Reach) -> str:
     name = f"{_text(reach.name)}<small>{_text(reach.encoder)}</small>"
     ten = f"{reach.curve[10]:.2g}" if len(reach.curve) > 10 else ""
     last = f"{reach.curve[-1]:.2g}<small>{len(reach.curve) - 1} back</small>"
-    silent = f"<small>{reach.silent:,} without any gradient</small>" if reach.silent else ""
+    left_out = f"<small>left out: {reach.left_out}</small>" if reach.left_out else ""
     half = f"{reach.half_life:.1f}<small>{reach.unit}</small>"
-    cells = "".join(f"<td>{cell}</td>" for cell in (half, ten, last, f"{reach.texts:,}{silent}"))
+    cells = "".join(f"<td>{cell}</td>" for cell in (half, ten, last, f"{reach.texts:,}{left_out}"))
     return f'<tr><th scope="row">{name}</th>{cells}</tr>'
 
 

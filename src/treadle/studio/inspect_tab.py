@@ -79,7 +79,8 @@ def _show_text(explained: Explained) -> None:
 def _show_reach(reach: Reach) -> None:
     st.markdown("#### How far back the answer looks")
     words = f"{number(round(reach.half_life, 1))} {reach.unit} of the {reach.counted_from}"
-    st.caption(plain(f"Half of the gradient lies within {words}: {reach.encoder}, {number(reach.texts)} texts."))
+    texts = f"{number(reach.texts)} texts" + (f"; left out: {reach.left_out}" if reach.left_out else "")
+    st.caption(plain(f"Half of the gradient lies within {words}: {reach.encoder}, {texts}."))
     chart = reach_chart(reach)
     st.altair_chart(chart.properties(description="Gradient by distance from the end"), width="stretch")
 
@@ -97,7 +98,7 @@ def reach_chart(reach: Reach) -> charts.Layers:
             "distance:Q", title=f"{capital(reach.unit)} before the {reach.counted_from}", axis=alt.Axis(tickMinStep=1)
         )
     )
-    title = "Gradient, relative to the end"
+    title = "Gradient, relative to the text's largest"
     area = base.mark_area(color=charts.DOWN, opacity=0.18).encode(
         y=alt.Y("low:Q", scale=scale, title=title, axis=axis), y2="high:Q"
     )
