@@ -97,6 +97,23 @@ bool run_lookup() {
     return finite(rows) && finite(d_table) && rows[2 * task.width] == 0.0f && d_table[3 * task.width] == 0.0f;
 }
 
+// Memory that calls hand on to each other belongs to one at a time.
+bool run_memory() {
+    std::vector<std::thread> callers;
+    bool alone[4] = {true, true, true, true};
+    for (bool& mine : alone)
+        callers.emplace_back([&mine] {
+            for (Index call = 0; call < 20; ++call) {
+                const Index count = (call % 3 + 1) << 18;
+                const Memory memory(count * sizeof(float));
+                memory.floats()[0] = memory.floats()[count - 1] = static_cast<float>(call);
+                mine = mine && memory.floats()[0] == static_cast<float>(call);
+            }
+        });
+    for (std::thread& caller : callers) caller.join();
+    return alone[0] && alone[1] && alone[2] && alone[3];
+}
+
 }  // namespace
 
 int main() {
@@ -111,6 +128,10 @@ int main() {
                 }
     if (!run_lookup()) {
         std::printf("lookup: wrong\n");
+        return 1;
+    }
+    if (!run_memory()) {
+        std::printf("memory: wrong\n");
         return 1;
     }
     std::printf("ok\n");
