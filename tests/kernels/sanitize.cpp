@@ -9,6 +9,7 @@
 #include "lookup.h"
 #include "plan.h"
 #include "pool.h"
+#include "tokens.h"
 
 using namespace treadle;
 using Floats = std::vector<float>;
@@ -16,6 +17,7 @@ using Floats = std::vector<float>;
 namespace {
 
 constexpr Index GATES[] = {1, 1, 4, 4, 3, 3}, SLOTS[] = {0, 0, 4, 4, 3, 4}, VECTORS[] = {0, 0, 0, 3, 0, 1};
+constexpr Index TABLE = 4;
 
 std::mt19937 random_bits(7);
 
@@ -33,12 +35,16 @@ bool finite(const Floats& numbers) {
 }
 
 // One layer forwards and backwards; false where a result is no number or stands where none should.
-bool run(int cell, Sizes sizes, bool reverse, bool masked, bool kept, Index threads) {
+bool run(int cell, Sizes sizes, bool reverse, bool masked, bool kept, bool from_table, Index threads) {
     const Index gates = GATES[cell], padded = (sizes.units + WIDEST - 1) / WIDEST * WIDEST;
     const Index rows = sizes.batch * sizes.units, steps = sizes.steps * sizes.batch;
     const bool memory = cell == LSTM || cell == PEEPHOLE_LSTM || cell == COUPLED_LSTM;
     std::vector<std::int32_t> lengths(sizes.batch);
     for (std::int32_t& length : lengths) length = random_bits() % (sizes.steps + 1);
+    std::vector<std::int32_t> codes(steps);
+    for (std::int32_t& code : codes) code = static_cast<std::int32_t>(random_bits() % (TABLE + 2)) - 1;
+    const Words words(codes.data(), lengths.data(), sizes.steps, sizes.batch, TABLE);
+    const Tokens named = words.tokens(), *tokens = from_table ? &named : nullptr;
     std::vector<std::thread> helpers;
     auto schedule = [&](std::function<void()> job) { helpers.emplace_back(job); };
     SharedPool<decltype(schedule)> pool(schedule);
@@ -46,13 +52,13 @@ bool run(int cell, Sizes sizes, bool reverse, bool masked, bool kept, Index thre
 
     const Floats input = normal(sizes.features * gates * sizes.units), recurrent = normal(sizes.units * gates * sizes.units);
     const Floats bias = normal(gates * sizes.units), vectors = normal(VECTORS[cell] * sizes.units);
-    const Floats xs = normal(steps * sizes.features), h0 = normal(rows), c0 = normal(memory ? rows : 0);
+    const Floats xs = normal((from_table ? TABLE : steps) * sizes.features), h0 = normal(rows), c0 = normal(memory ? rows : 0);
     const Floats mask = normal(masked ? rows : 0);
     Floats outputs(steps * sizes.units, NAN), h_final(rows, NAN), c_final(memory ? rows : 0, NAN);
     Floats kept_gates(kept ? steps * SLOTS[cell] * padded : 0), kept_cells(kept && memory ? steps * padded : 0);
     const Weights weights = {input.data(), recurrent.data(), bias.data(), vectors.data()};
     Engine const& engine = plain::engine;
-    engine.forward[cell]({sizes, weights, reverse, xs.data(), h0.data(), memory ? c0.data() : nullptr,
+    engine.forward[cell]({sizes, weights, reverse, xs.data(), tokens, h0.data(), memory ? c0.data() : nullptr,
                           masked ? mask.data() : nullptr, outputs.data(), h_final.data(), c_final.data(),
                           kept_gates.empty() ? nullptr : kept_gates.data(),
                           kept_cells.empty() ? nullptr : kept_cells.data()},
@@ -66,7 +72,7 @@ bool run(int cell, Sizes sizes, bool reverse, bool masked, bool kept, Index thre
         const Floats d_outputs = normal(steps * sizes.units), d_h = normal(rows), d_c = normal(c0.size());
         Floats d_xs(xs.size(), NAN), d_h0(rows, NAN), d_c0(c0.size(), NAN), d_input(input.size(), NAN);
         Floats d_recurrent(recurrent.size(), NAN), d_bias(bias.size(), NAN), d_vectors(vectors.size(), NAN);
-        engine.backward[cell]({sizes, weights, reverse, xs.data(), h0.data(), memory ? c0.data() : nullptr,
+        engine.backward[cell]({sizes, weights, reverse, xs.data(), tokens, h0.data(), memory ? c0.data() : nullptr,
                                masked ? mask.data() : nullptr, outputs.data(), kept_gates.data(), kept_cells.data(),
                                reverse ? nullptr : d_outputs.data(), d_h.data(), d_c.data(),
                                masked ? nullptr : d_xs.data(), d_h0.data(), d_c0.data(), d_input.data(),
@@ -91,20 +97,41 @@ bool run_lookup() {
     return finite(rows) && finite(d_table) && rows[2 * task.width] == 0.0f && d_table[3 * task.width] == 0.0f;
 }
 
+// Memory that calls hand on to each other belongs to one at a time.
+bool run_memory() {
+    std::vector<std::thread> callers;
+    bool alone[4] = {true, true, true, true};
+    for (bool& mine : alone)
+        callers.emplace_back([&mine] {
+            for (Index call = 0; call < 20; ++call) {
+                const Index count = (call % 3 + 1) << 18;
+                const Memory memory(count * sizeof(float));
+                memory.floats()[0] = memory.floats()[count - 1] = static_cast<float>(call);
+                mine = mine && memory.floats()[0] == static_cast<float>(call);
+            }
+        });
+    for (std::thread& caller : callers) caller.join();
+    return alone[0] && alone[1] && alone[2] && alone[3];
+}
+
 }  // namespace
 
 int main() {
     const Sizes shapes[] = {{5, 9, 3, 7}, {3, 70, 17, 33}, {1, 1, 1, 1}, {0, 3, 2, 5}, {4, 0, 2, 5}, {3, 2, 0, 16}, {9, 6, 70, 64}};
     for (int cell = 0; cell < CELLS; ++cell)
         for (const Sizes& sizes : shapes)
-            for (int way = 0; way < 8; ++way)
-                if (!run(cell, sizes, way & 1, way & 2, way & 4, 1 + way % 3)) {
+            for (int way = 0; way < 16; ++way)
+                if (!run(cell, sizes, way & 1, way & 2, way & 4, way & 8, 1 + way % 3)) {
                     std::printf("cell %d, %td steps, batch %td, %td features, %td units, way %d: wrong\n", cell,
                                 sizes.steps, sizes.batch, sizes.features, sizes.units, way);
                     return 1;
                 }
     if (!run_lookup()) {
         std::printf("lookup: wrong\n");
+        return 1;
+    }
+    if (!run_memory()) {
+        std::printf("memory: wrong\n");
         return 1;
     }
     std::printf("ok\n");

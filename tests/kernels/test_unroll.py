@@ -243,20 +243,23 @@ normal = lambda *shape: jnp.asarray(0.3 * rng.normal(size=shape).astype(np.float
 weights = kernels.Weights(normal(3, 20), normal(5, 20), normal(20), normal(0, 5))
 xs, lengths = normal(6, 8, 3), jnp.asarray(rng.integers(0, 7, 8).astype(np.int32))
 initial = (normal(8, 5), normal(8, 5))
+learnt, steps = (weights, normal(7, 3)), (xs, jnp.asarray(rng.integers(-1, 8, (6, 8)).astype(np.int32)))
 
-def loss(weights, xs, lengths, initial):
+def loss(learnt, steps, lengths, initial):
+    (weights, table), (xs, codes) = learnt, steps
     outputs, final = kernels.unroll(LSTM, weights, xs, lengths, initial)
-    return jnp.sum(outputs**2) + jnp.sum(final[0])
+    named, _ = kernels.unroll_tokens(LSTM, weights, table, codes, lengths, initial)
+    return jnp.sum(outputs**2) + jnp.sum(final[0]) + jnp.sum(named**2)
 
 @jax.shard_map(mesh=mesh, in_specs=(P(), P(None, "batch"), P("batch"), P("batch")), out_specs=P())
-def split(weights, xs, lengths, initial):
-    return jax.grad(loss)(weights, xs, lengths, initial)  # summed over the devices, as the weights are one for all
+def split(learnt, steps, lengths, initial):
+    return jax.grad(loss)(learnt, steps, lengths, initial)  # summed over the devices, as the weights are one for all
 
-expected = jax.grad(loss)(weights, xs, lengths, initial)
-found = jax.jit(split)(weights, xs, lengths, initial)
+expected = jax.grad(loss)(learnt, steps, lengths, initial)
+found = jax.jit(split)(learnt, steps, lengths, initial)
 by_compiler = jax.jit(jax.grad(loss))(
-    weights,
-    jax.device_put(xs, NamedSharding(mesh, P(None, "batch"))),
+    learnt,
+    jax.device_put(steps, NamedSharding(mesh, P(None, "batch"))),
     jax.device_put(lengths, NamedSharding(mesh, P("batch"))),
     jax.device_put(initial, NamedSharding(mesh, P("batch"))),
 )

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from treadle.bundle.graph import Graph
 from treadle.nn import TableNetwork, build_table_network, to_arrays
 from treadle.nn.convolution import Convolution
+from treadle.nn.dropout import keep_mask
 from treadle.nn.pooling import AttentionPooling, MaxPooling, MeanPooling
 from treadle.nn.text import TextEncoder
 from treadle.nn.tokens import Runs, TokenEmbedding
@@ -214,6 +215,27 @@ def test_dropout_drops_in_training_alone_and_keeps_the_mean(settings_: dict[str,
         # Only a bag is linear in what drops out.
         near = 5 * np.asarray(drawn).std(axis=0) / np.sqrt(len(keys))
         assert (np.abs(np.asarray(drawn).mean(axis=0) - network(**batch)) < near + 1e-6).all()
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_a_first_layer_reads_tokens_as_it_reads_their_vectors(rate: float) -> None:
+    network = encoder({"encoder": "gru", "units": 4, "layers": 2, "bidirectional": True, "token_dropout": rate})
+    batch, key = texts([4, 1, 9, 3]), jax.random.key(5)
+    kept = keep_mask(jax.random.split(key, 4)[0], batch["tokens"].shape, 1.0 - rate)
+
+    def read(network: TextEncoder) -> jax.Array:
+        return network.learn(**batch, key=key)
+
+    def combine(network: TextEncoder) -> jax.Array:
+        vectors, present = network.embed(**batch)
+        return network.combine(jnp.where(kept[..., None], vectors / (1.0 - rate), 0), batch["lengths"], present)
+
+    asked = np.cos(np.arange(4.0 * network.width)).reshape(4, -1)
+    results = [
+        eqx.filter_jit(eqx.filter_value_and_grad(lambda network, run=run: jnp.sum(run(network) * asked)))(network)
+        for run in (read, combine)
+    ]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), *results)
 
 
 def test_text_stands_beside_the_columns_of_a_table() -> None:

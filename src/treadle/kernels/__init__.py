@@ -12,7 +12,7 @@ from treadle.kernels.embedding import lookup
 from treadle.kernels.library import prepare
 from treadle.kernels.sharding import vary_alike
 
-__all__ = ["Cell", "State", "Weights", "engine", "lookup", "prepare", "unroll"]
+__all__ = ["Cell", "State", "Weights", "engine", "lookup", "prepare", "unroll", "unroll_tokens"]
 
 
 def unroll(
@@ -45,8 +45,35 @@ def unroll(
     """
     lengths = jnp.clip(lengths, 0, len(xs)).astype(jnp.int32)
     mask = None if mask is None else jax.lax.stop_gradient(mask)
-    run = fused.unroll if cell.kind in fused.KNOWN and library.serves(xs.dtype) else scan.unroll
+    run = fused.unroll if _is_fused(cell, xs) else scan.unroll
     return run(cell, reverse, *vary_alike((weights, xs, lengths, initial, mask)))
+
+
+def unroll_tokens(
+    cell: type[Cell],
+    weights: Weights,
+    table: Float[Array, "words features"],
+    codes: Int[Array, "time batch"],
+    lengths: Int[Array, " batch"],
+    initial: State,
+    *,
+    mask: Float[Array, "batch units"] | None = None,
+    reverse: bool = False,
+) -> tuple[Float[Array, "time batch units"], State]:
+    """`unroll` over `lookup(table, codes)`, with gradients for the table in place of the inputs.
+
+    The fused kernels multiply every row of the table that the batch names by the input weights once, however often it
+    is named, and likewise with gradients.
+    """
+    if not _is_fused(cell, table):
+        return unroll(cell, weights, lookup(table, codes), lengths, initial, mask=mask, reverse=reverse)
+    lengths = jnp.clip(lengths, 0, len(codes)).astype(jnp.int32)
+    mask = None if mask is None else jax.lax.stop_gradient(mask)
+    return fused.unroll(cell, reverse, *vary_alike((weights, table, lengths, initial, mask, codes.astype(jnp.int32))))
+
+
+def _is_fused(cell: type[Cell], xs: Array) -> bool:
+    return cell.kind in fused.KNOWN and library.serves(xs.dtype)
 
 
 def engine() -> str:

@@ -47,28 +47,32 @@ def unroll(
     cell: type[Cell],
     reverse: bool,
     weights: Weights,
-    xs: Float[Array, "time batch features"],
+    xs: Float[Array, "time batch features"] | Float[Array, "words features"],
     lengths: Int[Array, " batch"],
     initial: State,
     mask: Float[Array, "batch units"] | None,
+    codes: Int[Array, "time batch"] | None = None,
 ) -> tuple[Float[Array, "time batch units"], State]:
-    """As `treadle.kernels.unroll`, for float32 and the cells in `KNOWN`."""
-    outputs, final, *_ = _call_forward(cell, reverse, weights, xs, lengths, initial, mask, keep=False)
+    """As `treadle.kernels.unroll`, for float32 and the cells in `KNOWN`; with `codes`, as `unroll_tokens`.
+
+    `xs` is then the table. A word that stands in many places meets the weights once.
+    """
+    outputs, final, *_ = _call_forward(cell, reverse, weights, xs, lengths, initial, mask, codes, keep=False)
     return outputs, final
 
 
 def _forward(cell: type[Cell], reverse: bool, *arguments: Any) -> tuple[tuple[Array, State], Kept]:
-    weights, xs, lengths, initial, mask = jax.tree.map(
+    weights, xs, lengths, initial, mask, codes = jax.tree.map(
         lambda leaf: leaf.value, arguments, is_leaf=lambda leaf: isinstance(leaf, CustomVJPPrimal)
     )
-    outputs, final, gates, cells = _call_forward(cell, reverse, weights, xs, lengths, initial, mask, keep=True)
+    outputs, final, gates, cells = _call_forward(cell, reverse, weights, xs, lengths, initial, mask, codes, keep=True)
     # What nobody asks the gradient of, such as inputs that come from no weights, is not differentiated.
     d_xs_wanted = jnp.zeros((0,)) if arguments[1].perturbed else None
-    return (outputs, final), (weights, xs, lengths, initial, mask, outputs, gates, cells, d_xs_wanted)
+    return (outputs, final), (weights, xs, lengths, initial, mask, codes, outputs, gates, cells, d_xs_wanted)
 
 
 def _backward(cell: type[Cell], reverse: bool, kept: Kept, gradients: tuple[Any, Any]) -> tuple[Any, ...]:
-    weights, xs, lengths, initial, mask, outputs, gates, cells, d_xs_wanted = kept
+    weights, xs, lengths, initial, mask, codes, outputs, gates, cells, d_xs_wanted = kept
     d_outputs, d_final = gradients
     # Where only the final state is used, no zeros need be made for the outputs of all steps.
     d_outputs = _array(None) if isinstance(d_outputs, SymbolicZero) else d_outputs
@@ -77,14 +81,15 @@ def _backward(cell: type[Cell], reverse: bool, kept: Kept, gradients: tuple[Any,
     d_xs, d_input, d_recurrent, d_bias, d_vectors, d_hidden, d_memory = jax.ffi.ffi_call(
         BACKWARD, [shape(result.shape, xs) for result in results], vmap_method="sequential"
     )(
-        *(xs, lengths, *weights, hidden, memory, _array(mask)),
+        *(xs, _codes(codes), lengths, *weights, hidden, memory, _array(mask)),
         *(outputs, gates, cells, d_outputs, *_two(tuple(_dense(part) for part in d_final))),
         cell=np.int64(KNOWN[cell.kind].number),
         reverse=reverse,
     )
     d_initial = (d_hidden, d_memory)[: len(initial)]
     d_weights = Weights(d_input, d_recurrent, d_bias, d_vectors)
-    return d_weights, None if d_xs_wanted is None else d_xs, no_gradient(lengths), d_initial, None
+    d_codes = None if codes is None else no_gradient(codes)
+    return d_weights, None if d_xs_wanted is None else d_xs, no_gradient(lengths), d_initial, None, d_codes
 
 
 unroll.defvjp(_forward, _backward, symbolic_zeros=True)
@@ -94,17 +99,18 @@ def _call_forward(
     cell: type[Cell],
     reverse: bool,
     weights: Weights,
-    xs: Float[Array, "time batch features"],
+    xs: Array,
     lengths: Int[Array, " batch"],
     initial: State,
     mask: Float[Array, "batch units"] | None,
+    codes: Int[Array, "time batch"] | None,
     *,
     keep: bool,
 ) -> tuple[Array, State, Array, Array]:
     """Outputs, final state, and the gates and memories that the backward pass needs, empty unless `keep`."""
     known = KNOWN[cell.kind]
     hidden, memory = _two(initial)
-    time, batch, _ = xs.shape
+    time, batch = xs.shape[:2] if codes is None else codes.shape
     units = hidden.shape[1]
     padded = -(-units // WIDEST) * WIDEST
     outputs, hidden, memory, gates, cells = jax.ffi.ffi_call(
@@ -118,7 +124,7 @@ def _call_forward(
         ],
         vmap_method="sequential",
     )(
-        *(xs, lengths, *weights, hidden, memory, _array(mask)),
+        *(xs, _codes(codes), lengths, *weights, hidden, memory, _array(mask)),
         cell=np.int64(known.number),
         reverse=reverse,
     )
@@ -136,3 +142,7 @@ def _dense(gradient: Any) -> Array:
 
 def _array(mask: Array | None) -> Array:
     return jnp.zeros((0,), jnp.float32) if mask is None else mask
+
+
+def _codes(codes: Array | None) -> Array:
+    return jnp.zeros((0,), jnp.int32) if codes is None else codes

@@ -22,6 +22,14 @@ LayerState = tuple[State, ...]
 """The state of a layer, one for each of its directions."""
 
 
+class Words(NamedTuple):
+    """Steps that are rows of a table, by their codes: what the first layer reads more cheaply than the rows."""
+
+    table: Float[Array, "words width"]
+    codes: Int[Array, "time batch"]
+    """A code outside the table stands for zeros."""
+
+
 class Direction(eqx.Module):
     """A cell with its weights, taken over time in one direction."""
 
@@ -57,14 +65,21 @@ class Direction(eqx.Module):
         return len(self.recurrent_weight)
 
     def __call__(
-        self, xs: Steps, lengths: Int[Array, " batch"], initial: State | None, mask: Float[Array, "batch units"] | None
+        self,
+        xs: Steps | Words,
+        lengths: Int[Array, " batch"],
+        initial: State | None,
+        mask: Float[Array, "batch units"] | None,
     ) -> tuple[Steps, State]:
         """Outputs of every step and the final state; `initial` takes the place of the learnt state."""
-        kind, batch = CELLS[self.cell], xs.shape[1]
+        kind = CELLS[self.cell]
         if initial is None:
-            begin = jnp.zeros((kind.states, self.units), xs.dtype) if self.initial is None else self.initial
-            initial = tuple(jnp.broadcast_to(state, (batch, self.units)) for state in begin)
+            zeros = jnp.zeros((kind.states, self.units), self.bias.dtype)
+            begin = zeros if self.initial is None else self.initial
+            initial = tuple(jnp.broadcast_to(state, (len(lengths), self.units)) for state in begin)
         weights = kernels.Weights(self.weight, self.recurrent_weight, self.bias, self.vectors)
+        if isinstance(xs, Words):
+            return kernels.unroll_tokens(kind, weights, *xs, lengths, initial, mask=mask, reverse=self.reverse)
         return kernels.unroll(kind, weights, xs, lengths, initial, mask=mask, reverse=self.reverse)
 
 
@@ -134,14 +149,14 @@ class RecurrentNetwork(eqx.Module):
         return sum(direction.units for direction in self.layers[-1])
 
     def __call__(
-        self, xs: Steps, lengths: Int[Array, " batch"], initial: tuple[LayerState, ...] | None = None
+        self, xs: Steps | Words, lengths: Int[Array, " batch"], initial: tuple[LayerState, ...] | None = None
     ) -> Unrolled:
         """Read a batch; what stands in `xs` past a row's length changes nothing. `initial` carries states on."""
         return self._read(xs, lengths, initial, None)
 
     def learn(
         self,
-        xs: Steps,
+        xs: Steps | Words,
         lengths: Int[Array, " batch"],
         key: PRNGKeyArray,
         initial: tuple[LayerState, ...] | None = None,
@@ -151,25 +166,26 @@ class RecurrentNetwork(eqx.Module):
 
     def _read(
         self,
-        xs: Steps,
+        xs: Steps | Words,
         lengths: Int[Array, " batch"],
         initial: tuple[LayerState, ...] | None,
         key: PRNGKeyArray | None,
     ) -> Unrolled:
         states = []
+        outputs: Steps
         for index, layer in enumerate(self.layers):
             layer_key = None if key is None else jax.random.fold_in(key, index)
             if index and layer_key is not None:
-                xs = self.dropout(xs, layer_key)
+                xs = self.dropout(outputs, layer_key)
             begin = initial[index] if initial is not None else (None,) * len(layer)
-            masks = self._masks(layer, xs.shape[1], layer_key)
+            masks = self._masks(layer, len(lengths), layer_key)
             unrolled = [
                 direction(xs, lengths, state, mask) for direction, state, mask in zip(layer, begin, masks, strict=True)
             ]
-            xs = jnp.concatenate([outputs for outputs, _ in unrolled], axis=-1)
+            xs = outputs = jnp.concatenate([steps for steps, _ in unrolled], axis=-1)
             states.append(tuple(state for _, state in unrolled))
         last = jnp.concatenate([state[0] for state in states[-1]], axis=-1)
-        return Unrolled(xs, last, tuple(states))
+        return Unrolled(outputs, last, tuple(states))
 
     def _masks(
         self, layer: tuple[Direction, ...], batch: int, key: PRNGKeyArray | None

@@ -14,7 +14,7 @@ from treadle.nn import recurrent_onnx
 from treadle.nn.convolution import Convolution, OneHotConvolution
 from treadle.nn.dropout import Dropout, keep_mask
 from treadle.nn.pooling import Pooling, make_pooling
-from treadle.nn.recurrent_layers import RecurrentNetwork
+from treadle.nn.recurrent_layers import RecurrentNetwork, Steps, Words
 from treadle.nn.tokens import Runs, TokenEmbedding, within, write_within
 from treadle.text_recipe import RECURRENT, EncoderRecipe
 
@@ -98,12 +98,15 @@ class TextEncoder(eqx.Module):
         tokens, present = self._all(tokens, lengths)
         if whole is not None and self.token_dropout.rate:
             tokens = jnp.where(keep_mask(whole, tokens.shape, 1.0 - self.token_dropout.rate), tokens, -1)
-        x = self._look_up(tokens)
-        if values is not None:
-            x = x / (1.0 - self.token_dropout.rate)
-            if not isinstance(self.convolution, OneHotConvolution):
+        kept = 1.0 if key is None else 1.0 - self.token_dropout.rate
+        if self.recurrent is not None and (key is None or self.dropout.rate == 0.0):
+            # Nothing stands between the table and the first layer.
+            vector = self._recur(Words(self.embedding.weight / kept, tokens.T), lengths, present, between)
+        else:
+            x = self._look_up(tokens) / kept
+            if values is not None and not isinstance(self.convolution, OneHotConvolution):
                 x = self.dropout(x, values)
-        vector = self._combine(x, lengths, present, between)
+            vector = self._combine(x, lengths, present, between)
         return vector if pooled is None else self.dropout(vector, pooled)
 
     def embed(self, tokens: Tokens, lengths: Lengths) -> tuple[Vectors, Present]:
@@ -133,10 +136,15 @@ class TextEncoder(eqx.Module):
     def _combine(
         self, x: Vectors, lengths: Lengths, present: Present, key: PRNGKeyArray | None
     ) -> Float[Array, "rows width"]:
-        if self.recurrent is None:
-            assert self.pooling is not None
-            return self.pooling(x if self.convolution is None else self.convolution(x), present)
-        x = x.swapaxes(0, 1)
+        if self.recurrent is not None:
+            return self._recur(x.swapaxes(0, 1), lengths, present, key)
+        assert self.pooling is not None
+        return self.pooling(x if self.convolution is None else self.convolution(x), present)
+
+    def _recur(
+        self, x: Steps | Words, lengths: Lengths, present: Present, key: PRNGKeyArray | None
+    ) -> Float[Array, "rows width"]:
+        assert self.recurrent is not None
         read = self.recurrent(x, lengths) if key is None else self.recurrent.learn(x, lengths, key)
         return read.last if self.pooling is None else self.pooling(read.outputs.swapaxes(0, 1), present)
 

@@ -3,13 +3,12 @@
 #include <string>
 
 #include "lookup.h"
+#include "memory.h"
 #include "plan.h"
 #include "pool.h"
+#include "tokens.h"
 #include "xla/ffi/api/ffi.h"
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -35,18 +34,8 @@ struct FlushDenormals {
 #endif
 };
 
-// Asks for large pages under an array that is about to be written. XLA takes fresh memory for every run of a program,
-// and touching it page by page costs as much time as the arithmetic.
-void enlarge_pages([[maybe_unused]] Out& array) {
-#if defined(MADV_HUGEPAGE)
-    constexpr std::uintptr_t LARGE = std::uintptr_t{2} << 20;
-    const auto begin = reinterpret_cast<std::uintptr_t>(array->typed_data());
-    const std::uintptr_t first = (begin + LARGE - 1) / LARGE * LARGE;
-    const std::uintptr_t last = (begin + array->size_bytes()) / LARGE * LARGE;
-    // Advice: where it is not taken, nothing changes.
-    if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
-#endif
-}
+// XLA takes fresh memory for every run of a program, and touching it page by page costs as much time as the arithmetic.
+void enlarge_pages(Out& array) { treadle::enlarge_pages(array->untyped_data(), array->size_bytes()); }
 
 // Calls work(pool) with XLA's own threads as helpers: threads of our own would compete with them.
 template <class Work>
@@ -67,11 +56,19 @@ ffi::Error with_pool(ffi::ThreadPool& threads, Work work) {
     return ffi::Error::Success();
 }
 
+// Codes have two axes where the inputs are rows of a table, and one, of length zero, where they are given themselves.
+bool from_table(const Integers& codes) { return codes.dimensions().size() == 2; }
+
 template <class Task>
-ffi::Error run(const Task& task, const Integers& lengths, ffi::ThreadPool& threads,
+ffi::Error run(Task& task, const Array& xs, const Integers& codes, const Integers& lengths, ffi::ThreadPool& threads,
                void (*kernel)(const Task&, const Plan&, Pool&)) {
     return with_pool(threads, [&](Pool& pool) {
-        const Shares shares(lengths.typed_data(), task.sizes.batch, task.sizes.steps, threads.num_threads());
+        const Sizes& sizes = task.sizes;
+        const Shares shares(lengths.typed_data(), sizes.batch, sizes.steps, threads.num_threads());
+        if (!from_table(codes)) return kernel(task, shares.plan(), pool);
+        const Words words(codes.typed_data(), lengths.typed_data(), sizes.steps, sizes.batch, xs.dimensions()[0]);
+        const Tokens tokens = words.tokens();
+        task.tokens = &tokens;
         kernel(task, shares.plan(), pool);
     });
 }
@@ -121,20 +118,22 @@ ffi::Error lookup_gradient(ffi::ThreadPool threads, Integers codes, Array d_rows
 const float* present(const Array& array) { return array.element_count() ? array.typed_data() : nullptr; }
 float* present(Out& array) { return array->element_count() ? array->typed_data() : nullptr; }
 
-ffi::Error sizes_of(const Array& xs, const Integers& lengths, const Array& h0, std::int64_t cell, Sizes* sizes) {
-    const auto x = xs.dimensions(), h = h0.dimensions();
-    if (x.size() != 3 || h.size() != 2 || x[1] != h[0] || lengths.element_count() != static_cast<size_t>(x[1]))
+ffi::Error sizes_of(const Array& xs, const Integers& codes, const Integers& lengths, const Array& h0,
+                    std::int64_t cell, Sizes* sizes) {
+    const auto x = xs.dimensions(), steps = from_table(codes) ? codes.dimensions() : x, h = h0.dimensions();
+    if (x.size() != (from_table(codes) ? 2 : 3) || h.size() != 2 || steps[1] != h[0] ||
+        lengths.element_count() != static_cast<size_t>(steps[1]))
         return ffi::Error::InvalidArgument("arrays of a recurrent layer do not fit together");
     if (cell < 0 || cell >= CELLS) return ffi::Error::InvalidArgument("no such recurrent cell");
-    *sizes = {x[0], x[1], x[2], h[1]};
+    *sizes = {steps[0], steps[1], x.back(), h[1]};
     return ffi::Error::Success();
 }
 
-ffi::Error forward(ffi::ThreadPool threads, std::int64_t cell, bool reverse, Array xs, Integers lengths, Array input,
-                   Array recurrent, Array bias, Array vectors, Array h0, Array c0, Array mask, Out outputs,
-                   Out h_final, Out c_final, Out gates, Out cells) {
+ffi::Error forward(ffi::ThreadPool threads, std::int64_t cell, bool reverse, Array xs, Integers codes,
+                   Integers lengths, Array input, Array recurrent, Array bias, Array vectors, Array h0, Array c0,
+                   Array mask, Out outputs, Out h_final, Out c_final, Out gates, Out cells) {
     Forward task = {};
-    if (auto error = sizes_of(xs, lengths, h0, cell, &task.sizes); error.failure()) return error;
+    if (auto error = sizes_of(xs, codes, lengths, h0, cell, &task.sizes); error.failure()) return error;
     task.weights = {input.typed_data(), recurrent.typed_data(), bias.typed_data(), vectors.typed_data()};
     task.reverse = reverse;
     task.xs = xs.typed_data();
@@ -147,15 +146,15 @@ ffi::Error forward(ffi::ThreadPool threads, std::int64_t cell, bool reverse, Arr
     task.gates = present(gates);
     task.cells = present(cells);
     for (Out* array : {&outputs, &gates, &cells}) enlarge_pages(*array);
-    return run(task, lengths, threads, chosen->forward[cell]);
+    return run(task, xs, codes, lengths, threads, chosen->forward[cell]);
 }
 
-ffi::Error backward(ffi::ThreadPool threads, std::int64_t cell, bool reverse, Array xs, Integers lengths, Array input,
-                    Array recurrent, Array bias, Array vectors, Array h0, Array c0, Array mask, Array outputs,
-                    Array gates, Array cells, Array d_outputs, Array d_h, Array d_c, Out d_xs, Out d_input,
-                    Out d_recurrent, Out d_bias, Out d_vectors, Out d_h0, Out d_c0) {
+ffi::Error backward(ffi::ThreadPool threads, std::int64_t cell, bool reverse, Array xs, Integers codes,
+                    Integers lengths, Array input, Array recurrent, Array bias, Array vectors, Array h0, Array c0,
+                    Array mask, Array outputs, Array gates, Array cells, Array d_outputs, Array d_h, Array d_c,
+                    Out d_xs, Out d_input, Out d_recurrent, Out d_bias, Out d_vectors, Out d_h0, Out d_c0) {
     Backward task = {};
-    if (auto error = sizes_of(xs, lengths, h0, cell, &task.sizes); error.failure()) return error;
+    if (auto error = sizes_of(xs, codes, lengths, h0, cell, &task.sizes); error.failure()) return error;
     task.weights = {input.typed_data(), recurrent.typed_data(), bias.typed_data(), vectors.typed_data()};
     task.reverse = reverse;
     task.xs = xs.typed_data();
@@ -176,16 +175,17 @@ ffi::Error backward(ffi::ThreadPool threads, std::int64_t cell, bool reverse, Ar
     task.d_bias = d_bias->typed_data();
     task.d_vectors = d_vectors->typed_data();
     enlarge_pages(d_xs);
-    return run(task, lengths, threads, chosen->backward[cell]);
+    return run(task, xs, codes, lengths, threads, chosen->backward[cell]);
 }
 
-// What both handlers begin with: cell and direction, inputs and lengths.
+// What both handlers begin with: cell and direction, inputs (or table and codes) and lengths.
 auto bind() {
     return ffi::Ffi::Bind()
         .Ctx<ffi::ThreadPool>()
         .Attr<std::int64_t>("cell")
         .Attr<bool>("reverse")
         .Arg<Array>()
+        .Arg<Integers>()
         .Arg<Integers>();
 }
 

@@ -24,11 +24,47 @@ struct ForwardWeights {
     Scratch<float> input, recurrent, bias, vectors;
 };
 
+// Slots as they stand before the recurrent product: products of `count` inputs and the weights, on top of the biases.
+template <class Cell>
+void multiply_inputs(const ForwardWeights<Cell>& weights, Index features, Index count, const float* const* xs,
+                     const float** starts, float* const* slots) {
+    constexpr Index PANEL = Layout<Cell>::PANEL, BLOCK = Layout<Cell>::BLOCK;
+    for (Index block = 0; block < weights.layout.blocks; ++block) {
+        for (Index i = 0; i < count; ++i) starts[i] = weights.bias + block * PANEL;
+        multiply<Layout<Cell>::PANEL_VECTORS>(count, {xs, 0, 1, 0},
+                                              {weights.input + block * PANEL * features, PANEL, 0}, 1, features,
+                                              {starts, 0}, {slots, block * BLOCK});
+        if constexpr (Cell::SLOTS > Cell::GATES)  // the slot that only the recurrent product fills
+            for (Index i = 0; i < count; ++i)
+                store(slots[i] + block * BLOCK + PANEL, load(weights.vectors + block * LANES));
+    }
+}
+
+// The slots of words [first, last), each made once however often the word stands in the batch.
+template <class Cell>
+void multiply_words(const Forward& task, const ForwardWeights<Cell>& weights, Index first, Index last, float* words) {
+    const Index features = task.sizes.features;
+    Scratch<float> none(features);
+    clear(none, features);
+    Scratch<const float*> xs(CHUNK), starts(CHUNK);
+    Scratch<float*> slots(CHUNK);
+    for (; first < last; first += CHUNK) {
+        const Index count = last - first < CHUNK ? last - first : CHUNK;
+        for (Index i = 0; i < count; ++i) {
+            const std::int32_t code = task.tokens->code[first + i];
+            xs[i] = code < 0 ? none : task.xs + code * features;
+            slots[i] = words + (first + i) * weights.layout.row;
+        }
+        multiply_inputs<Cell>(weights, features, count, xs, starts, slots);
+    }
+}
+
 template <class Cell>
 class ForwardPass {
 public:
-    ForwardPass(const Forward& task, const ForwardWeights<Cell>& weights, const Shard& shard)
-        : task(task), weights(weights), layout(weights.layout), shard(shard),
+    // `words`: the slots of every word, where the task has tokens.
+    ForwardPass(const Forward& task, const ForwardWeights<Cell>& weights, const Shard& shard, const float* words)
+        : task(task), weights(weights), layout(weights.layout), shard(shard), words(words),
           walk{shard, task.sizes.batch, task.reverse},
           steps_together(chunk_steps(shard.rows)),
           xs(steps_together * shard.rows), starts(steps_together * shard.rows), hidden(shard.rows),
@@ -41,7 +77,7 @@ public:
         start();
         for (Index first = 0; first < walk.longest(); first += steps_together) {
             Index last = first + steps_together < walk.longest() ? first + steps_together : walk.longest();
-            multiply_inputs(first, last);
+            begin_slots(first, last);
             Index done = 0;
             for (Index step = first; step < last; ++step) {
                 Index rows = walk.active(step);
@@ -63,26 +99,21 @@ private:
         }
     }
 
-    // The product of several steps at once, so that the weights are fetched once for all of them.
-    void multiply_inputs(Index first, Index last) {
+    // Several steps at once, so that the weights are fetched once for all of them.
+    void begin_slots(Index first, Index last) {
         const Index features = task.sizes.features;
         Index count = 0;
         for (Index step = first; step < last; ++step)
             for (Index i = 0, rows = walk.active(step); i < rows; ++i, ++count) {
-                xs[count] = task.xs + walk.place(step, i) * features;
                 slots[count] = task.gates ? task.gates + (step * task.sizes.batch + shard.row[i]) * layout.row
                                           : slot_memory + count * layout.row;
+                const Index place = walk.place(step, i);
+                if (task.tokens)
+                    copy(slots[count], words + task.tokens->number[place] * layout.row, layout.row);
+                else
+                    xs[count] = task.xs + place * features;
             }
-        for (Index block = 0; block < layout.blocks; ++block) {
-            constexpr Index PANEL = Layout<Cell>::PANEL;
-            for (Index i = 0; i < count; ++i) starts[i] = weights.bias + block * PANEL;
-            multiply<Layout<Cell>::PANEL_VECTORS>(
-                count, {xs, 0, 1, 0}, {weights.input + block * PANEL * features, PANEL, 0}, 1, features, {starts, 0},
-                {slots, block * Layout<Cell>::BLOCK});
-            if constexpr (Cell::SLOTS > Cell::GATES)  // the slot that only the recurrent product fills
-                for (Index i = 0; i < count; ++i)
-                    store(slots[i] + block * Layout<Cell>::BLOCK + PANEL, load(weights.vectors + block * LANES));
-        }
+        if (!task.tokens) multiply_inputs<Cell>(weights, features, count, xs, starts, slots);
     }
 
     void take_step(Index step, Index rows, float* const* slot) {
@@ -154,6 +185,7 @@ private:
     const ForwardWeights<Cell>& weights;
     const Layout<Cell>& layout;
     const Shard& shard;
+    const float* words;
     const Walk walk;
     const Index steps_together;
     Scratch<const float*> xs, starts, hidden;
@@ -167,12 +199,23 @@ void forward(const Forward& task, const Plan& plan, Pool& pool) {
         const Forward& task;
         const Plan& plan;
         ForwardWeights<Cell> weights;
-    } work{task, plan, ForwardWeights<Cell>(task)};
+        float* words;
+    } work{task, plan, ForwardWeights<Cell>(task),
+           task.tokens ? pool.memory(task.tokens->words * Layout<Cell>(task.sizes.units).row) : nullptr};
+    if (task.tokens)
+        pool.run(
+            plan.shards,
+            [](void* context, Index index) {
+                const Work& work = *static_cast<Work*>(context);
+                const Part part(work.task.tokens->words, work.plan.shards, index);
+                multiply_words<Cell>(work.task, work.weights, part.first, part.last, work.words);
+            },
+            &work);
     pool.run(
         plan.shards,
         [](void* context, Index index) {
             const Work& work = *static_cast<Work*>(context);
-            ForwardPass<Cell>(work.task, work.weights, work.plan.shard[index]).run();
+            ForwardPass<Cell>(work.task, work.weights, work.plan.shard[index], work.words).run();
         },
         &work);
 }

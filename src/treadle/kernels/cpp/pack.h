@@ -33,6 +33,13 @@ inline void copy(float* to, const float* from, Index count) {
 
 inline Index blocks_of(Index count, Index block) { return (count + block - 1) / block; }
 
+// The numbers from 0 to count that one of several threads takes.
+struct Part {
+    Part(Index count, Index parts, Index index) : first(count * index / parts), last(count * (index + 1) / parts) {}
+
+    Index first, last;
+};
+
 // How a cell's rows and panels are laid out, in floats.
 template <class Cell>
 struct Layout {

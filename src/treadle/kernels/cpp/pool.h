@@ -1,13 +1,14 @@
-// Work shared between the thread that has it and helpers that come when they are free.
+// Work shared between the thread that has it and helpers that come when they are free; and memory for it.
 #pragma once
 
 #include <condition_variable>
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
-#include "recurrence.h"
+#include "memory.h"
 
 namespace treadle {
 
@@ -28,6 +29,11 @@ public:
         std::unique_lock<std::mutex> lock(work->mutex);
         work->all_done.wait(lock, [&] { return work->done == count; });
         if (work->failure) std::rethrow_exception(work->failure);
+    }
+
+    float* memory(Index count) override {
+        memory_.reset();
+        return memory_.emplace(count * sizeof(float)).floats();
     }
 
 private:
@@ -58,6 +64,7 @@ private:
     };
 
     Schedule schedule_;
+    std::optional<Memory> memory_;
 };
 
 }  // namespace treadle

@@ -24,12 +24,21 @@ struct Weights {
     const float* vectors;    // (vectors of the cell, units): peepholes, or the GRU's bias of the recurrent candidate
 };
 
+// Inputs that are rows of a table. The different words of a batch are numbered, with the number 0 for what is none.
+struct Tokens {
+    Index table;                 // rows of the table
+    Index words;                 // how many numbers there are
+    const std::int32_t* code;    // (words): the row of the table that a number stands for, -1 for number 0
+    const std::int32_t* number;  // (steps, batch): of the word that stands there; 0 past a row's length
+};
+
 // One direction through time. Outputs past a row's length are set to zero.
 struct Forward {
     Sizes sizes;
     Weights weights;
     bool reverse;              // each row from its own last step to its first
-    const float* xs;           // (steps, batch, features)
+    const float* xs;           // (steps, batch, features), or with tokens the table
+    const Tokens* tokens;      // null where xs holds the inputs themselves
     const float *h0, *c0;      // (batch, units); c0 is null for cells without memory
     const float* mask;         // (batch, units), multiplies h before the recurrent product; null for none
     float* outputs;            // (steps, batch, units)
@@ -43,11 +52,12 @@ struct Backward {
     Weights weights;
     bool reverse;
     const float* xs;
+    const Tokens* tokens;
     const float *h0, *c0;
     const float* mask;
     const float *outputs, *gates, *cells;        // as Forward left them
     const float *d_outputs, *d_h, *d_c;          // gradients of outputs (null for zeros) and final states
-    float* d_xs;                                 // (steps, batch, features); null where not wanted
+    float* d_xs;                                 // shape of xs; null where not wanted
     float *d_h0, *d_c0;                          // (batch, units)
     float *d_input, *d_recurrent, *d_bias, *d_vectors;  // as in Weights
 };
@@ -64,9 +74,12 @@ struct Plan {
     const Shard* shard;
 };
 
-// Runs task(context, 0), ..., task(context, count - 1) in any order, on several threads, and returns when all are done.
 struct Pool {
+    // Runs task(context, 0), ..., task(context, count - 1) in any order, on several threads, and returns when all are
+    // done.
     virtual void run(Index count, void (*task)(void* context, Index index), void* context) = 0;
+    // Memory for `count` numbers, until it is asked for again or the pool ends.
+    virtual float* memory(Index count) = 0;
 
 protected:
     ~Pool() = default;
