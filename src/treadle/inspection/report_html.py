@@ -118,8 +118,8 @@ def _reach(reaches: tuple[Reach, ...]) -> str:
     end = reaches[0].counted_from
     caption = (
         f"Norm of the gradient that arrives from the answer at each word, by its distance from the {end}, relative to "
-        "the largest in the text: median and middle half over the texts. A straight fall on this scale is a gradient that vanishes "
-        "by an equal share with every word (Bengio et al. 1994)."
+        "the largest in the text: median and middle half over the texts. A straight fall on this scale is a gradient "
+        "that vanishes by an equal share with every word (Bengio et al. 1994)."
     )
     others = {each.counted_from for each in reaches} - {end}
     caption += " Bundles that read from both ends are counted from the nearest end." if others else ""
@@ -129,7 +129,8 @@ def _reach(reaches: tuple[Reach, ...]) -> str:
         '<th scope="col">10 back</th><th scope="col">furthest</th><th scope="col">texts</th></tr>'
     )
     table = (
-        f"<table><caption>Half-life: what carries, from the end on, half of a text's gradient; median over the texts.</caption>"
+        "<table><caption>Half-life: what carries, from the end on, half of a text's gradient; median over the texts."
+        "</caption>"
         f"<thead>{head}</thead><tbody>{rows}</tbody></table>"
     )
     return (
