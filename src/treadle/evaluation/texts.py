@@ -99,17 +99,18 @@ def _logistic(matrix: Counts, positive: NDArray[np.bool_], strength: float, seed
 
 
 def bag_of_embeddings(problem: Problem) -> tuple[Predict, str]:
-    """The mean of learnt vectors of a text's tokens, and a linear classifier on it, stopped early on validation.
+    """The sum of learnt vectors of a text's tokens, scaled, and a linear classifier on it, stopped early on validation.
 
-    Source: Joulin et al. 2017, Bag of Tricks for Efficient Text Classification, section 2, without n-grams.
+    Source: Joulin et al. 2017, Bag of Tricks for Efficient Text Classification, section 2, without n-grams, and with
+    counts divided by their Euclidean length where the paper has the mean.
     """
     from sklearn.neural_network import MLPClassifier
 
     read = _reader(problem)
     texts = read(problem.train)
     runs = Runs.learn(texts, 1, LEAST)
-    matrix, checked = _shares(runs.counts(texts)), _shares(runs.counts(read(problem.validation)))
-    # A hidden layer without activation over shares of tokens is the mean of their embeddings.
+    matrix, checked = _scaled(runs.counts(texts)), _scaled(runs.counts(read(problem.validation)))
+    # A hidden layer without activation over counts of tokens is the sum of their embeddings.
     model = MLPClassifier(
         (WIDTH,),
         activation="identity",
@@ -131,14 +132,15 @@ def bag_of_embeddings(problem: Problem) -> tuple[Predict, str]:
     model.coefs_, model.intercepts_ = kept[:2], kept[2:]
 
     def predict(rows: Rows) -> Floats:
-        probabilities: Floats = model.predict_proba(_shares(runs.counts(read(rows))))
+        probabilities: Floats = model.predict_proba(_scaled(runs.counts(read(rows))))
         return probabilities
 
     return predict, f"{runs.count:,} tokens, {WIDTH} wide, {epoch} epochs"
 
 
-def _shares(counts: Counts) -> Counts:
-    """Rows of length one: what a text says does not grow with its length."""
+def _scaled(counts: Counts) -> Counts:
+    """Rows of Euclidean length one: of different tokens, n weigh 1/sqrt(n) each, so that long texts fade less than in a
+    mean."""
     from sklearn.preprocessing import normalize
 
     return normalize(counts)
