@@ -26,9 +26,9 @@ def cells(table):
         ("t.tab", CSV.replace(b",", b"\t")),
         ("t.jsonl", JSON_LINES),
         ("t.ndjson", JSON_LINES),
-        ("t.csv.gz", gzip.compress(CSV)),
+        ("t.csv.gz", gzip.compress(CSV, mtime=0)),
         ("t.csv.xz", lzma.compress(CSV)),
-        ("t.jsonl.gz", gzip.compress(JSON_LINES)),
+        ("t.jsonl.gz", gzip.compress(JSON_LINES, mtime=0)),
         ("t.jsonl.xz", lzma.compress(JSON_LINES)),
     ],
 )
@@ -103,7 +103,7 @@ def test_chunks_have_the_asked_size(tmp_path):
 def test_what_cannot_be_read_is_named(tmp_path, source, message):
     (tmp_path / "shop.csv").write_bytes(CSV)
     (tmp_path / "none.csv").write_text("age,city\n")
-    (tmp_path / "broken.csv.gz").write_bytes(gzip.compress(CSV * 1000)[:-20])
+    (tmp_path / "broken.csv.gz").write_bytes(gzip.compress(CSV * 1000, mtime=0)[:-20])
     (tmp_path / "broken.csv.xz").write_bytes(lzma.compress(CSV * 1000)[:-20])
     (tmp_path / "not.csv.gz").write_bytes(CSV)
     (tmp_path / "t.xlsx").write_bytes(b"PK")
