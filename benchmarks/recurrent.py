@@ -24,6 +24,8 @@ NAMES = {"simple_relu": "simple RNN (ReLU)", "simple_tanh": "simple RNN (tanh)",
 NAMES |= {"peephole_lstm": "peephole LSTM", "coupled_lstm": "coupled LSTM"}
 COMPARED = ("simple_relu", "lstm", "gru")
 PEERS = ("Keras on TensorFlow", "Keras on JAX", "PyTorch")
+AS_IT_COMES = {"Keras on TensorFlow": "fit, without XLA", "Keras on JAX": "fit, with XLA"}
+"""What a script gets that calls `fit` and asks for nothing: without an accelerator, TensorFlow leaves XLA out."""
 
 
 def main() -> None:
@@ -73,7 +75,11 @@ def compared(cell: str, best: dict[tuple[str, str], dict[str, Any]]) -> list[Fig
         figures.append(Figure(f"{name}: {side}{way}", f"{peer * 1e3:.0f} ms"))
     if peers:
         share = ours / min(peers["Keras on TensorFlow"], peers["Keras on JAX"])
-        figures.append(Figure(f"{name}: of the quicker Keras", f"{share:.2f}", "at most 0.40", share <= 0.40))
+        figures.append(
+            Figure(f"{name}: of the quicker Keras in its quickest way", f"{share:.2f}", "at most 0.40", share <= 0.40)
+        )
+        fitted = min(best[cell, side]["ways"][way] for side, way in AS_IT_COMES.items())
+        figures.append(Figure(f"{name}: of the quicker Keras by `fit` as it comes", f"{ours / fitted:.2f}"))
     if cell == "lstm" and "PyTorch" in peers:
         share = ours / peers["PyTorch"]
         figures.append(Figure(f"{name}: of PyTorch", f"{share:.2f}", "at most 0.12", share <= 0.12))
