@@ -6,8 +6,8 @@ from html import escape
 
 from treadle.evaluation import plots
 from treadle.evaluation.evaluation import Confusion, Evaluation
+from treadle.evaluation.page import page
 from treadle.evaluation.report import Report, class_sentence, label_text, leakage_sentences, printable
-from treadle.evaluation.style import CSS
 from treadle.evaluation.terms import METRICS, SHORT, TRIVIAL, figure, span
 from treadle.evaluation.verdict import Outcome
 
@@ -26,20 +26,9 @@ MOST_CLASSES = 12
 def render_report(report: Report) -> str:
     """The report as an HTML document. The same facts give the same text."""
     evaluation = report.evaluation
-    return "\n".join(
+    return page(
+        f"{_text(report.name)}: report",
         [
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            # Even what escaping might miss could not load or run anything.
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-            f"<title>{_text(report.name)}: report</title>",
-            f"<style>{CSS}</style>",
-            "</head>",
-            "<body>",
-            "<main>",
             _header(report),
             _verdict(evaluation),
             _tiles(evaluation),
@@ -47,11 +36,7 @@ def render_report(report: Report) -> str:
             _answers(evaluation),
             _facts(report),
             _next(report),
-            "</main>",
-            "</body>",
-            "</html>",
-            "",
-        ]
+        ],
     )
 
 

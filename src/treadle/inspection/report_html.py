@@ -6,8 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from treadle.evaluation import plots
+from treadle.evaluation.page import page
 from treadle.evaluation.report import printable
-from treadle.evaluation.style import CSS
 from treadle.inspection.coloured import DOWN, UP, coloured_words, gate_strips
 from treadle.inspection.importance import Importance
 from treadle.inspection.inspection import Explained, Inspection
@@ -37,20 +37,9 @@ def render_inspection(inspection: Inspection) -> str:
     Raises:
         MissingExtraError: Matplotlib is not installed.
     """
-    return "\n".join(
+    return page(
+        f"{_text(inspection.name)}: inspection",
         [
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            # Even what escaping might miss could not load or run anything.
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-            f"<title>{_text(inspection.name)}: inspection</title>",
-            f"<style>{CSS}{OWN_CSS}</style>",
-            "</head>",
-            "<body>",
-            "<main>",
             "<header><p>Treadle inspection</p>"
             f"<h1>{_text(inspection.name)}</h1><p>{_text(_source(inspection))}</p></header>",
             *(f'<p class="soft">{_text(notice)}</p>' for notice in inspection.notices),
@@ -59,11 +48,8 @@ def render_inspection(inspection: Inspection) -> str:
             _gates(inspection.texts),
             _words(inspection.words),
             _columns(inspection.importance),
-            "</main>",
-            "</body>",
-            "</html>",
-            "",
-        ]
+        ],
+        OWN_CSS,
     )
 
 
