@@ -32,9 +32,8 @@ def test_everything_but_name_and_data_has_a_default():
     assert parsed.model.hidden == (64, 32)
     assert parsed.training.patience == 10
     assert fault({}) == "shop.yaml: the key 'name' is missing\nshop.yaml: the key 'data' is missing"
-    assert fault(recipe(data={})) == (
-        "shop.yaml: the key 'data.source' is missing\nshop.yaml: the key 'data.target' is missing"
-    )
+    assert fault(recipe(data={})) == "shop.yaml: the key 'data.source' is missing"
+    assert fault(recipe(data={"source": "s"})) == "shop.yaml: data.target is missing: the column to predict"
 
 
 @pytest.mark.parametrize("document", [None, [], "churn", 5])
@@ -51,7 +50,7 @@ def test_a_recipe_is_a_mapping(document: object):
             recipe(data={"source": "s", "target": "t", "split": {"seeed": 1}}),
             "unknown key 'data.split.seeed'; did you mean 'seed'?",
         ),
-        (recipe(training={"lr": 0.1}), "unknown key 'training.lr'; known: batch_size, class_weights, clip_norm"),
+        (recipe(training={"lr": 0.1}), "unknown key 'training.lr'; known: averaging, batch_size, class_weights"),
         (recipe(features={"scale": "none"}), "unknown key 'features.scale'; did you mean 'scaling'?"),
         (recipe(evaluation={"treshold": 0.5}), "unknown key 'evaluation.treshold'; did you mean 'threshold'?"),
         ({**recipe(), 5: 1}, "unknown key '5'; known: data, evaluation"),
@@ -189,7 +188,7 @@ def test_the_same_options_are_taken_where_they_are_used(sections: dict[str, Any]
         ),
         (
             {"data": {"source": "s", "target": "t", "kinds": {"age": "numeric"}}},
-            "data.kinds.age: should be 'number', 'category', 'boolean', 'date' or 'text', not \"numeric\"",
+            "data.kinds.age: should be 'number', 'category', 'boolean', 'date', 'text' or 'tags', not \"numeric\"",
         ),
         (
             {"data": {"source": "s", "target": "t", "split": {"validation": 0.5, "test": 0.5}}},

@@ -17,9 +17,17 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from treadle.errors import RecipeError, did_you_mean
 from treadle.faults import faults
 from treadle.section import Positive, Section, Share, unused
+from treadle.sequence_recipe import SequenceRecipe
 from treadle.text_recipe import EncoderRecipe, TextRecipe
 
-Kind = Literal["number", "category", "boolean", "date", "text"]
+Kind = Literal["number", "category", "boolean", "date", "text", "tags"]
+Format = Literal["table", "lines", "conllu", "columns"]
+Task = Literal["classification", "regression", "next_word", "tagging", "fill_blank"]
+
+SEQUENCE_TASKS = ("next_word", "tagging", "fill_blank")
+"""Tasks that answer at the tokens of a text."""
+WORD_TASKS = ("next_word", "fill_blank")
+"""Those of them whose answers are the text's own words, so that there is no target column."""
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 """Cells of text that mean "no value", unless the recipe says otherwise."""
@@ -46,6 +54,8 @@ class SplitRecipe(Section):
     """What of a group's column keeps rows together: its whole value, or the host of the web address in it."""
     stratify: bool = True
     """Keep the share of every class the same in the three sets (classification only)."""
+    sequential: bool = False
+    """Take the last rows for test and those before them for validation, as the order of a text or of time asks."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Another seed parts the rows in another way."""
 
@@ -53,6 +63,7 @@ class SplitRecipe(Section):
     def _leave_rows_to_train_on(self) -> Self:
         if self.validation + self.test >= 0.95:
             raise ValueError("validation + test must leave at least 5 % of the rows for training")
+        unused(self, ("group", "seed", "stratify"), used=not self.sequential, needs="data.split.sequential: false")
         columns = set(self.groups) - {"distinct"}
         unused(self, ("group_by",), used=bool(columns), needs="a column in data.split.group")
         return self
@@ -60,6 +71,8 @@ class SplitRecipe(Section):
     @property
     def groups(self) -> tuple[str, ...]:
         """`distinct` and columns, each of which keeps rows together."""
+        if self.sequential:
+            return ()
         return self.group if isinstance(self.group, tuple) else (self.group,) if self.group else ()
 
 
@@ -67,13 +80,21 @@ class DataRecipe(Section):
     """What to read, and what of it to learn from."""
 
     source: str
-    """A catalogue name, a file or glob (CSV, TSV, Parquet, JSON Lines, also .gz and .xz), or a database address."""
+    """A catalogue name, a file or glob (CSV, TSV, Parquet, JSON Lines, CoNLL-U, also .gz and .xz), or a database
+    address."""
+    format: Format | None = None
+    """What a text file holds, where its name does not say: a table, lines of plain text, conllu, or columns of a token
+    and its tag with a blank line after each sentence."""
     query: str | None = None
     """The SELECT to run when `source` is a database address."""
     test: str | None = None
     """A source of test rows, where the data come with a split of their own; `source` is then parted in two."""
-    target: str
-    """The column to predict."""
+    validation: str | None = None
+    """The same of validation rows."""
+    target: str | None = None
+    """The column to predict; next_word and fill_blank, which predict the text's own words, have none."""
+    running: bool = False
+    """Read the rows as one running text, each going on where the one before it ended (next_word)."""
     positive: str | int | float | bool | None = None
     """The class that precision, recall and F1 speak of (two classes; default: the rarer one)."""
     drop: tuple[str, ...] = ()
@@ -88,6 +109,12 @@ class DataRecipe(Section):
     """Training, validation and test rows; training gets what the other two leave."""
 
     @property
+    def target_column(self) -> str:
+        """The target of a task that has one."""
+        assert self.target is not None
+        return self.target
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """Columns that are read as text."""
         return tuple(name for name, kind in self.kinds.items() if kind == "text")
@@ -95,6 +122,11 @@ class DataRecipe(Section):
     @model_validator(mode="after")
     def _no_unused_options(self) -> Self:
         unused(self.split, ("test",), used=self.test is None, needs="no data.test", within="split.")
+        unused(self.split, ("validation",), used=self.validation is None, needs="no data.validation", within="split.")
+        if self.validation is not None and self.test is None:
+            raise ValueError("validation: rows of their own need data.test beside them")
+        whole = self.split.sequential or self.validation is not None
+        unused(self, ("running",), used=whole or not self.running, needs="data.split.sequential: true")
         return self
 
 
@@ -150,6 +182,8 @@ class ModelRecipe(Section):
     """Networks that share nearly all weights and answer by their mean (TabM, Gorishniy et al. 2025)."""
     text: EncoderRecipe = EncoderRecipe()
     """The part of the network that reads a text (columns of data.kinds: text)."""
+    sequence: SequenceRecipe = SequenceRecipe()
+    """The network of the tasks that answer at every token: next_word, tagging, fill_blank."""
 
     @model_validator(mode="after")
     def _no_unused_options(self) -> Self:
@@ -183,6 +217,10 @@ class TrainingRecipe(Section):
     """Epochs over which the learning rate rises to its full size."""
     clip_norm: Annotated[float, Field(gt=0.0)] | None = None
     """Largest norm of the gradient."""
+    averaging: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Answer with a running mean of the weights, of which every step keeps this share (Polyak averaging)."""
+    unroll: Positive = 64
+    """Running text: tokens of a row of a step, through which gradients flow; its state is carried on further."""
     batch_size: Positive = 128
     """Rows of a step."""
     epochs: Positive = 100
@@ -209,6 +247,10 @@ Opponent = Literal[
     "nearest_neighbours",
     "nb_svm",
     "bag_of_embeddings",
+    "unigram",
+    "bigram",
+    "kneser_ney",
+    "most_frequent_tag",
 ]
 
 
@@ -230,7 +272,7 @@ class Recipe(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     """Names the bundle: NAME.treadle."""
-    task: Literal["classification", "regression"] | None = None
+    task: Task | None = None
     """Default: classification when the target is a category, a boolean or has few values, else regression."""
     data: DataRecipe
     """What to read, and what of it to learn from."""
@@ -245,25 +287,82 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _no_unused_options(self) -> Self:
-        embedded = self.features.categories == "embedding"
-        unused(self.model, ("category_width",), used=embedded, needs="features.categories: embedding", within="model.")
-        reads, needs = bool(self.data.texts), "a column of text in data.kinds: {COLUMN: text}"
-        for section, within in ((self.features, "features."), (self.model, "model.")):
-            unused(section, ("text",), used=reads, needs=needs, within=within)
-        known = self.features.text.tokens == "words" and not self.features.text.hashing
-        needs = "features.text.tokens: words, without hashing"
-        unused(self.model.text, ("vectors",), used=known, needs=needs, within="model.text.")
-        loss = self.training.loss
-        if loss and self.task and (loss == "cross_entropy") != (self.task == "classification"):
-            fitting = "cross_entropy" if self.task == "classification" else "mse, mae or huber"
-            raise ValueError(f"training.loss: {loss} does not fit task: {self.task}, which takes {fitting}")
-        if self.task == "regression":
-            only = "task: classification"
-            unused(self.training, ("class_weights",), used=False, needs=only, within="training.")
-            unused(self.evaluation, ("threshold",), used=False, needs=only, within="evaluation.")
-            unused(self.data, ("positive",), used=False, needs=only, within="data.")
-            unused(self.data.split, ("stratify",), used=False, needs=only, within="data.split.")
+        if self.task in SEQUENCE_TASKS:
+            _refuse_unused_of_sequences(self)
+        else:
+            _refuse_unused_of_rows(self)
         return self
+
+
+def _refuse_unused_of_rows(recipe: Recipe) -> None:
+    task, data = recipe.task, recipe.data
+    if data.target is None:
+        raise ValueError("data.target is missing: the column to predict")
+    needs = "task: next_word, tagging or fill_blank"
+    unused(data, ("running", "format"), used=False, needs=needs, within="data.")
+    unused(recipe.model, ("sequence",), used=False, needs=needs, within="model.")
+    unused(recipe.features.text, ("marks", "affixes"), used=False, needs=needs, within="features.text.")
+    unused(recipe.training, ("unroll",), used=False, needs=needs, within="training.")
+    embedded = recipe.features.categories == "embedding"
+    unused(recipe.model, ("category_width",), used=embedded, needs="features.categories: embedding", within="model.")
+    reads, needs = bool(data.texts), "a column of text in data.kinds: {COLUMN: text}"
+    for section, within in ((recipe.features, "features."), (recipe.model, "model.")):
+        unused(section, ("text",), used=reads, needs=needs, within=within)
+    known = recipe.features.text.tokens in ("words", "spaced") and not recipe.features.text.hashing
+    needs = "features.text.tokens: words, without hashing"
+    unused(recipe.model.text, ("vectors",), used=known, needs=needs, within="model.text.")
+    loss = recipe.training.loss
+    if loss and task and (loss == "cross_entropy") != (task == "classification"):
+        fitting = "cross_entropy" if task == "classification" else "mse, mae or huber"
+        raise ValueError(f"training.loss: {loss} does not fit task: {task}, which takes {fitting}")
+    if task == "regression":
+        _refuse(recipe, _OF_CLASSES, "task: classification")
+
+
+_OF_CLASSES = ("training.class_weights", "evaluation.threshold", "data.positive", "data.split.stratify")
+_OF_ROWS = (
+    *_OF_CLASSES,
+    *(f"features.{name}" for name in ("scaling", "imputation", "neighbours", "categories", "min_count")),
+    *(f"model.{name}" for name in ModelRecipe.model_fields if name != "sequence"),
+    "training.loss",
+)
+
+
+def _refuse_unused_of_sequences(recipe: Recipe) -> None:
+    task, text, network = recipe.task, recipe.features.text, recipe.model.sequence
+    _refuse(recipe, _OF_ROWS, "task: classification or regression")
+    if task in WORD_TASKS:
+        _refuse(recipe, ("data.target", "model.sequence.crf", "features.text.affixes"), "task: tagging")
+        _refuse(recipe, ("features.text.hashing",), "a task that need not say words")
+    elif recipe.data.target is None:
+        raise ValueError("data.target is missing: the column of the tags")
+    if task != "next_word":
+        names = ("data.running", "features.text.marks", "training.unroll")
+        _refuse(recipe, names, "task: next_word")
+    elif recipe.data.running:
+        _refuse(recipe, ("features.text.marks", "features.text.length", "features.text.keep"), "data.running: false")
+    else:
+        _refuse(recipe, ("training.unroll",), "data.running: true")
+    if task != "tagging":
+        _refuse(recipe, ("model.sequence.bidirectional",), "task: tagging")
+    else:
+        _refuse(recipe, ("model.sequence.tied", "features.text.drop"), "task: next_word or fill_blank")
+    if task == "tagging" and text.tokens != "spaced":
+        raise ValueError("features.text.tokens: tagging answers at every token, which are those between blanks: spaced")
+    if task == "fill_blank" and text.tokens not in ("words", "spaced"):
+        raise ValueError(f"features.text.tokens: {text.tokens} does not fit task: fill_blank, which takes words")
+    known = text.tokens in ("words", "spaced") and not text.hashing
+    needs = "features.text.tokens: words, without hashing"
+    unused(network, ("vectors",), used=known, needs=needs, within="model.sequence.")
+
+
+def _refuse(recipe: Recipe, paths: tuple[str, ...], needs: str) -> None:
+    for path in paths:
+        place: Section = recipe
+        *sections, key = path.split(".")
+        for name in sections:
+            place = getattr(place, name)
+        unused(place, (key,), used=False, needs=needs, within="".join(f"{name}." for name in sections))
 
 
 def parse_recipe(document: object, where: str = "recipe") -> Recipe:

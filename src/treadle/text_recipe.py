@@ -17,8 +17,9 @@ CONVOLUTIONS = ("convolution", "one_hot_convolution")
 class TextRecipe(Section):
     """How texts become tokens (columns of data.kinds: text)."""
 
-    tokens: Literal["words", "byte_pairs", "characters"] = "words"
-    """What a text is cut into: words, pieces of words that are frequent (Sennrich et al. 2016), or characters."""
+    tokens: Literal["words", "byte_pairs", "characters", "spaced"] = "words"
+    """What a text is cut into: words, pieces of words that are frequent (Sennrich et al. 2016), characters, or what
+    stands between blanks."""
     vocabulary: Positive = 20_000
     """Most tokens that are told apart: the most frequent of the training texts. The others are one, unknown."""
     hashing: bool = False
@@ -34,12 +35,20 @@ class TextRecipe(Section):
     """Most tokens that are read of a text."""
     keep: Literal["first", "last"] = "first"
     """Which end of a longer text is read."""
+    marks: bool = True
+    """Let a line begin with a mark and end with one, which is foretold as a word is (next_word)."""
+    affixes: Annotated[int, Field(ge=0, le=6)] = 0
+    """Longest run of a word's first and of its last letters to have a vector of its own, as has its shape (capitals,
+    digits, signs); 0 reads whole words only (tagging)."""
+    affix_buckets: Positive = 2**14
+    """Vectors shared by all such runs and shapes, by a hash."""
 
     @model_validator(mode="after")
     def _no_unused_options(self) -> Self:
-        unused(self, ("hashing",), used=self.tokens == "words", needs="features.text.tokens: words")
+        unused(self, ("hashing",), used=self.tokens in ("words", "spaced"), needs="features.text.tokens: words")
+        unused(self, ("affix_buckets",), used=self.affixes > 0, needs="features.text.affixes above 0")
         unused(self, ("min_count",), used=not self.hashing, needs="features.text.hashing: false")
-        if "stop_words" in self.drop and self.tokens != "words":
+        if "stop_words" in self.drop and self.tokens not in ("words", "spaced"):
             raise ValueError("drop: stop_words would not be used: it needs features.text.tokens: words")
         return self
 

@@ -70,7 +70,7 @@ def learn(table: Table, recipe: DataRecipe, task: Task | None) -> tuple[Contract
 
 def feature_names(table: Table, recipe: DataRecipe) -> list[str]:
     """Columns that are neither the target nor dropped, in the table's order."""
-    left_out = {recipe.target, *recipe.drop}
+    left_out = {recipe.target_column, *recipe.drop}
     return [name for name in table.columns if name not in left_out]
 
 
@@ -80,13 +80,13 @@ def require_columns(table: Table, recipe: DataRecipe) -> None:
     Raises:
         DataError: naming the key and the column.
     """
-    named = [("data.target", recipe.target)]
+    named = [("data.target", recipe.target_column)]
     named += [("data.drop", name) for name in recipe.drop] + [("data.kinds", name) for name in recipe.kinds]
     for key, name in named:
         if name not in table.columns:
             raise DataError(f"{table.source}: {key}: no column {name!r}{did_you_mean(name, table.columns)}")
-    if recipe.target in recipe.drop:
-        raise DataError(f"{table.source}: data.drop: {recipe.target!r} is the target")
+    if recipe.target_column in recipe.drop:
+        raise DataError(f"{table.source}: data.drop: {recipe.target_column!r} is the target")
     unused = [name for name in recipe.kinds if name in recipe.drop]
     if unused:
         raise DataError(f"{table.source}: data.kinds: {unused[0]!r} is dropped, so its kind would not be used")
@@ -104,7 +104,7 @@ def infer_task(table: Table, recipe: DataRecipe) -> Task:
     """
     require_columns(table, recipe)
     missing = missing_cells(recipe.missing)
-    name, cells = recipe.target, table.columns[recipe.target]
+    name, cells = recipe.target_column, table.columns[recipe.target_column]
     given = recipe.kinds.get(name)
     try:
         kind = given or infer_kind(name, cells, missing)
@@ -270,7 +270,7 @@ def _learn_categories(name: str, texts: list[str], rows: NDArray[np.int64]) -> F
 
 
 def _learn_target(table: Table, recipe: DataRecipe, task: Task, missing: Missing) -> Field:
-    name, cells = recipe.target, table.columns[recipe.target]
+    name, cells = recipe.target_column, table.columns[recipe.target_column]
     where = f"{table.source}: the target {name!r}"
     needed = {"classification": ("category", "boolean"), "regression": ("number",)}[task]
     if recipe.kinds.get(name, needed[0]) not in needed:

@@ -76,7 +76,7 @@ def split(table: Table, recipe: DataRecipe, task: Task | None, test: Table | Non
     whole = table if test is None else _together(table, test, recipe)
     missing = missing_cells(recipe.missing)
     features = _equal_rows(whole, feature_names(table, recipe), missing)
-    labels = _distinct(whole, recipe.target, missing)
+    labels = _distinct(whole, recipe.target_column, missing)
     keys = [_group(name, whole, recipe, features, missing) for name in recipe.split.groups]
     placed = np.full(len(whole), _TEST, np.int64)
     placed[: len(table)] = _LEFT_OUT
@@ -88,7 +88,7 @@ def split(table: Table, recipe: DataRecipe, task: Task | None, test: Table | Non
     _require_sets(placed, whole, groups)
     if task == "classification":
         # Test rows of their own are checked by the contract, as every row that comes later.
-        _require_classes(placed[: len(table)], table, recipe.target, labels[: len(table)])
+        _require_classes(placed[: len(table)], table, recipe.target_column, labels[: len(table)])
     rows = [np.flatnonzero(placed == part) for part in (_TRAIN, _VALIDATION, _TEST)]
     leakage = _measure(features, labels, rows, task, ", ".join(recipe.split.groups) or None)
     leakage = leakage.model_copy(update={"left_out": int((placed == _LEFT_OUT).sum())})
@@ -96,7 +96,7 @@ def split(table: Table, recipe: DataRecipe, task: Task | None, test: Table | Non
 
 
 def _together(table: Table, test: Table, recipe: DataRecipe) -> Table:
-    names = [*feature_names(table, recipe), recipe.target]
+    names = [*feature_names(table, recipe), recipe.target_column]
     names += [group for group in recipe.split.groups if group in table.columns and group not in names]
     for name in names:
         if name not in test.columns:

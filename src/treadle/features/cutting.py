@@ -28,6 +28,7 @@ WORD = f"{_LETTERS}(?:'{_LETTERS})*|[{_SIGNS}]"
 WORD_OR_MARK = f"{WORD}|[{_MARKS}']"
 """A word, or a single punctuation mark, symbol or emoji."""
 CHARACTER = r"[\s\S]"
+SPACED = r"\S+"
 
 # Python and the library behind tokenizer.json read these expressions the same.
 
@@ -36,6 +37,8 @@ def pattern_of(recipe: TextRecipe) -> str:
     """The regular expression whose matches are the tokens of a cleaned text, or what byte pairs are made of."""
     if recipe.tokens == "characters":
         return CHARACTER
+    if recipe.tokens == "spaced":
+        return SPACED
     return WORD if "punctuation" in recipe.drop else WORD_OR_MARK
 
 
