@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from treadle.bundle.answers import Label
 from treadle.evaluation.verdict import Outcome
+from treadle.recipe import Task
 
 
 class _Figures(BaseModel):
@@ -91,13 +92,22 @@ class Residuals(_Figures):
 class Evaluation(_Figures):
     """Figures of one network on rows it never saw."""
 
-    task: Literal["classification", "regression"]
+    task: Task
     target: str
+    """The column that is answered, or the text whose own words are."""
     rows: int
     distinct_rows: int
     """Rows that differ in some feature: what a bootstrap resample draws."""
     skipped: int
     """Rows left out since they break the contract."""
+    tokens: int | None = None
+    """Where every token is answered: the words that are counted."""
+    vocabulary: int | None = None
+    """Where every token is answered: the words that a model tells apart."""
+    min_count: int | None = None
+    """How often training saw each of those, at least."""
+    unknown_share: float | None = None
+    """Share of the counted words that are none of those, which all count as one word."""
     labels: tuple[Label, ...] = ()
     positive: Label | None = None
     """The class that precision, recall, F1, ROC AUC and the Brier score speak of; none: the mean over all classes."""

@@ -24,8 +24,11 @@ from treadle.evaluation.threads import threads_for
 FIT: dict[str, tuple[str, ...]] = {
     "classification": ("majority", "logistic_regression", "nearest_neighbours", "gradient_boosting"),
     "regression": ("median", "mean", "ridge", "nearest_neighbours", "gradient_boosting"),
+    "next_word": ("unigram", "bigram", "kneser_ney"),
+    "fill_blank": ("unigram", "bigram", "kneser_ney"),
+    "tagging": ("majority", "most_frequent_tag"),
 }
-"""The opponents that fit each task, in a table."""
+"""The opponents that fit each task; those of rows read a table."""
 OF_TEXTS = ("nb_svm", "bag_of_embeddings")
 """Those that classify texts."""
 
@@ -55,7 +58,7 @@ def names_for(
     The trivial one is always among them, since no verdict can do without it.
 
     Args:
-        task: classification or regression.
+        task: of the recipe.
         primary: the metric of the verdict.
         asked: names in the recipe.
         of_texts: whether there are columns of text.

@@ -73,12 +73,13 @@ class Problem:
     @classmethod
     def of(cls, train: Rows, validation: Rows, predictor: Predictor, seed: int) -> Problem:
         """What there is to learn for the opponents of `predictor`'s network."""
-        bundle = predictor.bundle
-        classes = bundle.answers.outputs if bundle.task == "classification" else 0
+        bundle, answers = predictor.bundle, predictor.bundle.answers
+        assert isinstance(answers, ClassificationAnswers | RegressionAnswers)
+        classes = answers.outputs if bundle.task == "classification" else 0
         return cls(
             train,
             validation,
-            bundle.answers,
+            answers,
             primary_metric(classes, bundle.recipe.get("training", {}).get("loss")),
             {field.name: len(field.categories) for field in bundle.contract.features if field.kind == "category"},
             bundle.features.cardinalities,

@@ -12,8 +12,8 @@ class Metric:
 
     title: str
     higher_is_better: bool
-    in_units: bool = False
-    """In the target's units, so written with as many digits as the target has."""
+    of_any_size: bool = False
+    """No share of one, as an error in the target's units: written with four significant digits."""
 
 
 METRICS = {
@@ -24,9 +24,12 @@ METRICS = {
     "precision": Metric("precision", True),
     "recall": Metric("recall", True),
     "brier": Metric("Brier", False),
-    "mae": Metric("MAE", False, in_units=True),
-    "rmse": Metric("RMSE", False, in_units=True),
+    "mae": Metric("MAE", False, of_any_size=True),
+    "rmse": Metric("RMSE", False, of_any_size=True),
     "r2": Metric("R²", True),
+    "perplexity": Metric("perplexity", False, of_any_size=True),
+    "top5_accuracy": Metric("top-5 accuracy", True),
+    "accuracy_unseen": Metric("accuracy, unseen", True),
 }
 
 OPPONENTS = {
@@ -39,6 +42,10 @@ OPPONENTS = {
     "gradient_boosting": "gradient boosting",
     "nb_svm": "NB-SVM",
     "bag_of_embeddings": "a bag of embeddings",
+    "unigram": "the unigram model",
+    "bigram": "the bigram model",
+    "kneser_ney": "the Kneser-Ney trigram model",
+    "most_frequent_tag": "each word's most frequent tag",
 }
 
 SHORT = {
@@ -51,11 +58,34 @@ SHORT = {
     "gradient_boosting": "gradient boosting",
     "nb_svm": "NB-SVM",
     "bag_of_embeddings": "bag of embeddings",
+    "unigram": "unigram",
+    "bigram": "bigram",
+    "kneser_ney": "Kneser-Ney trigram",
+    "most_frequent_tag": "most frequent tag",
 }
 """The opponents over a column."""
 
-TRIVIAL = frozenset({"majority", "median", "mean"})
+TRIVIAL = frozenset({"majority", "median", "mean", "unigram"})
 """Opponents that look at no feature."""
+
+SUBJECTS = {
+    "classification": "classification of {target}",
+    "regression": "regression of {target}",
+    "next_word": "the next word of {target}",
+    "fill_blank": "a missing word of {target}",
+    "tagging": "tagging with {target}",
+}
+"""What a network does, by task; `target` is the column it answers, or the text whose own words it answers."""
+
+
+def opponent_in_sentence(name: str, task: str) -> str:
+    """An opponent as a sentence names it: `the majority class`."""
+    return "the commonest tag" if (name, task) == ("majority", "tagging") else OPPONENTS[name]
+
+
+def opponent_over_column(name: str, task: str) -> str:
+    """An opponent as the head of a column names it: `majority class`."""
+    return "commonest tag" if (name, task) == ("majority", "tagging") else SHORT.get(name, name)
 
 
 def primary_metric(classes: int, loss: str | None) -> str:
@@ -70,8 +100,19 @@ def primary_metric(classes: int, loss: str | None) -> str:
     return "rmse" if loss in (None, "mse") else "mae"
 
 
+def primary_of_sequences(task: str, *, spans: bool) -> str:
+    """What the verdict is about where every token is answered.
+
+    Words: perplexity, which weighs the probability of every word and not only the best guess. Tags: accuracy, or F1 of
+    the spans where the tags mark spans, of which most tokens are no part.
+    """
+    if task != "tagging":
+        return "perplexity"
+    return "f1" if spans else "accuracy"
+
+
 def signal_metrics(primary: str) -> tuple[str, ...]:
-    """Beating the trivial opponent on one of these is a signal.
+    """Beating the trivial opponent on one of these that the models have is a signal.
 
     Accuracy alone could not tell: where one class is common, to answer it always may be right most often although
     the features do say something. Log loss can.
@@ -81,12 +122,12 @@ def signal_metrics(primary: str) -> tuple[str, ...]:
 
 def trivial_opponent(primary: str) -> str:
     """The best answer by `primary` that looks at no feature: what must be beaten before one may speak of a signal."""
-    return {"mae": "median", "rmse": "mean"}.get(primary, "majority")
+    return {"mae": "median", "rmse": "mean", "perplexity": "unigram"}.get(primary, "majority")
 
 
 def decimals(metric: str, value: float) -> int:
-    """Digits after the point: three, or what makes four significant digits of a figure in the target's units."""
-    if not METRICS[metric].in_units or value == 0.0:
+    """Digits after the point: three, or what makes four significant digits of a figure that is no share of one."""
+    if not METRICS[metric].of_any_size or value == 0.0:
         return 3
     return min(8, max(0, 3 - math.floor(math.log10(abs(value)))))
 

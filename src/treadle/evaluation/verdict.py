@@ -16,11 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from treadle.evaluation.terms import METRICS, OPPONENTS, change, figure
+from treadle.evaluation.terms import METRICS, change, figure, opponent_in_sentence
 
 Outcome = Literal["worth_it", "no_difference", "not_worth_it", "no_signal"]
 
-SIMPLE = ("logistic_regression", "ridge")
+SIMPLE = ("logistic_regression", "ridge", "bigram")
 """Opponents worth naming where they do as well, since a person can read them."""
 
 
@@ -41,6 +41,7 @@ class Comparison:
 class Standing:
     """What the verdict rests on."""
 
+    task: str
     primary: str
     network: float
     """The network's primary metric."""
@@ -54,24 +55,26 @@ class Standing:
 def judge(standing: Standing) -> tuple[Outcome, str]:
     """What has come out, and the sentence that says so."""
     title = METRICS[standing.primary].title
-    trivial = OPPONENTS[standing.trivial]
     if not standing.signal:
+        trivial = opponent_in_sentence(standing.trivial, standing.task)
         value = figure(standing.primary, standing.comparisons[standing.trivial].figure)
         return "no_signal", f"no signal: nothing beats {trivial} ({title} {value})"
-    rival, beside = _strongest(standing)
+    name, beside = _strongest(standing)
+    rival = opponent_in_sentence(name, standing.task)
     network, other = figure(standing.primary, standing.network), figure(standing.primary, beside.figure)
     if _better(standing, beside):
-        return "worth_it", f"worth it: {title} {network} beats {OPPONENTS[rival]} by {_gap(standing, beside)}"
+        return "worth_it", f"worth it: {title} {network} beats {rival} by {_gap(standing, beside)}"
     if _worse(standing, beside):
         figures = f"{title} {other} against {network}"
-        return "not_worth_it", f"not worth it: {OPPONENTS[rival]} is better by {_gap(standing, beside)}: {figures}"
+        return "not_worth_it", f"not worth it: {rival} is better by {_gap(standing, beside)}: {figures}"
     sentence = (
         f"no difference that this test set can see between the network ({title} {network}) and "
-        f"{OPPONENTS[rival]} ({other}): {_difference(standing, beside)}"
+        f"{rival} ({other}): {_difference(standing, beside)}"
     )
     for simple in SIMPLE:
-        if simple != rival and simple in standing.comparisons and not _better(standing, standing.comparisons[simple]):
-            sentence += f"; nor can it tell the network from {OPPONENTS[simple]}, which is simpler"
+        if simple != name and simple in standing.comparisons and not _better(standing, standing.comparisons[simple]):
+            known = opponent_in_sentence(simple, standing.task)
+            sentence += f"; nor can it tell the network from {known}, which is simpler"
     return "no_difference", sentence
 
 
