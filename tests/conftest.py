@@ -1,8 +1,9 @@
 """A small shop whose customers buy or not, one bundle trained on it, and the command line to run."""
 
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import settings
 
 import treadle
 from treadle import cli
+from treadle.bundle.language import Cut, State
 
 # How long an example takes says more of the machine's load than of the code.
 settings.register_profile("untimed", deadline=None)
@@ -121,3 +123,66 @@ def start() -> Callable[..., Ended]:
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return start
+
+
+WORDS = ("to", "be", "or", "not", ".", "that", "is")
+
+
+class Toy:
+    """A language model made by hand: a table of what follows any two tokens, and an account of what was asked of it."""
+
+    def __init__(
+        self,
+        words: Sequence[str] = WORDS,
+        *,
+        seed: int = 0,
+        marked: bool = True,
+        running: bool = False,
+        cut: Cut = "word",
+        sharp: float = 1.0,
+    ) -> None:
+        self.words = ("[PAD]", "[UNK]", *words, "[BEGIN]", "[END]")
+        self.outputs = len(self.words)
+        self.begin, self.end = self.outputs - 2, self.outputs - 1
+        self.marked, self.running, self.cut = marked, running, cut
+        scores = sharp * np.random.default_rng(seed).normal(0, 1, (self.outputs,) * 3)
+        self.table = (scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))).astype(np.float32)
+        self.calls: list[list[list[int]]] = []
+        """The tokens of every call of `advance`."""
+
+    def start(self, rows: int = 1) -> State:
+        return (np.zeros((1, rows, 2), np.float32),)
+
+    def read(self, text: str) -> list[int]:
+        found = list(text) if self.cut == "character" else re.findall(r"\w+|[^\w\s]", text.lower())
+        if self.cut == "piece":
+            found = [piece for word in found for piece in ("_" + word[:2], *([word[2:]] if word[2:] else []))]
+        numbers = [self.words.index(word) if word in self.words else 1 for word in found]
+        return [self.begin, *numbers] if self.marked else numbers
+
+    def advance(self, state: State, tokens: np.ndarray) -> tuple[np.ndarray, State]:
+        assert tokens.dtype == np.int32
+        assert tokens.size > 0
+        self.calls.append(tokens.tolist())
+        seen = np.concatenate([state[0][0], tokens], axis=1)[:, -2:]
+        one, two = seen.astype(int).T
+        return self.table[one, two], (seen.astype(np.float32)[None],)
+
+    def write(self, numbers: Sequence[int]) -> str:
+        words = [self.words[number] for number in numbers]
+        if self.cut == "character":
+            return "".join(words)
+        if self.cut == "piece":
+            return "".join(words).replace("_", " ").strip()
+        return re.sub(r" ([.,])", r"\1", " ".join(words))
+
+    def says(self, *before: int) -> np.ndarray:
+        """Log-probabilities after these tokens."""
+        one, two = (0, 0, *before)[-2:]
+        return self.table[one, two].astype(np.float64)
+
+
+@pytest.fixture(scope="session")
+def toy() -> type[Toy]:
+    """The class of language models made by hand."""
+    return Toy

@@ -62,6 +62,12 @@ class ServingError(TreadleError):
     exit_code = 7
 
 
+class GenerationError(TreadleError):
+    """A text asked for in a way that cannot be: an option out of range or without use, a bundle that does not write."""
+
+    exit_code = 8
+
+
 def install_command(extra: str) -> str:
     """What adds an extra: from the clone that this installation is run from, or by the package's name."""
     clone = Path(__file__).parents[2]

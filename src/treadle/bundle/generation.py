@@ -1,0 +1,300 @@
+"""Text written by a language model: word by word, from the state in which the word before left it."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from treadle.bundle import beams
+from treadle.bundle.language import State, StepModel
+from treadle.bundle.sampling import Sampling, distribution, draw, refuse_nan
+from treadle.errors import GenerationError
+from treadle.features.vocabulary import PADDING, UNKNOWN
+
+LINE_END = "\n"
+BLOCK = 512
+"""Tokens of a prompt that are read at a time."""
+
+NOTHING_KNOWN = "the prompt holds nothing that training saw: what follows does not rest on it"
+NO_BEGINNING = "training marked no beginnings of lines: the first word is written as if an unknown one stood before it"
+
+Stopped = Literal["length", "line", "stop"]
+"""What ended a text: its most words, the end of its last line, or what it was to stop at."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A token that was written, or that may be."""
+
+    number: int
+    word: str
+    """As it stands in the vocabulary; a line break for the end of a line."""
+    text: str
+    """What it adds to the text, the blank before it included."""
+    probability: float
+    """By the network alone, whatever the sampling made of it."""
+
+
+class Continuation:
+    """A text that is being written: a model, what it remembers of the text so far, and what may come next.
+
+    No token is ever read twice: one word more is one step more, however long the text is.
+
+    Args:
+        model: what foretells.
+    """
+
+    def __init__(self, model: StepModel) -> None:
+        self.model = model
+        self.notices: tuple[str, ...] = ()
+        """What a person should know of the text that was fed last."""
+        self.stopped: Stopped = "length"
+        """What ended the text that was written last."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._state: State = self.model.start()
+        self._pending: list[int] = []
+        self._next: NDArray[np.float32] | None = None
+        self._before: int | None = None
+        self._untouched = True
+        self._blank = True
+
+    def fork(self) -> Continuation:
+        """Another one that goes on from the same place."""
+        return copy.copy(self)
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept of the text so far."""
+        kept = self._state if self._next is None else (*self._state, self._next)
+        return sum(array.nbytes for array in kept) + 8 * len(self._pending)
+
+    def feed(self, text: str) -> None:
+        """Go on with `text`, as if it had been written; it is read when a word is asked for.
+
+        Where lines are read each by itself only the last one of `text` counts.
+        """
+        by_line = self.model.marked or self.model.running
+        read: list[int] = []
+        for place, line in enumerate(text.split(LINE_END) if by_line else [text]):
+            if place > 0:
+                self._end_line()
+                read = read if self.model.running else []
+            numbers = self._numbers(line)
+            self._push(numbers)
+            read += numbers
+        if text:
+            self._blank = text[-1].isspace()
+        self.notices = _notices(self.model, read)
+
+    def _numbers(self, line: str) -> list[int]:
+        if not line or (self.model.cut != "character" and line.isspace()):
+            return []
+        return [number for number in self.model.read(line) if number != self.model.begin]
+
+    def _push(self, numbers: list[int]) -> None:
+        if not numbers:
+            return
+        first = [self.model.begin] if self._untouched and self.model.marked else []
+        # A new list: one that forked from here keeps its own.
+        self._pending = [*self._pending, *first, *numbers]
+        self._before, self._next = numbers[-1], None
+        self._untouched = self._blank = False
+
+    def _end_line(self) -> None:
+        if self.model.marked:
+            self._begin()
+        else:
+            self._push([self.model.end])
+            self._before = None
+
+    def read_on(self, most: int = BLOCK) -> bool:
+        """Read up to `most` tokens of what was fed, or what stands for a beginning; whether some are left."""
+        if self._untouched:
+            self._pending = [self._first()]
+            self._untouched = False
+        if self._pending:
+            block = np.array([self._pending[:most]], np.int32)
+            self._next, self._state = self.model.advance(self._state, block)
+            self._pending = self._pending[most:]
+        return bool(self._pending)
+
+    def _first(self) -> int:
+        """What is read where there is no text yet."""
+        if self.model.marked:
+            return self.model.begin
+        if self.model.running:
+            return self.model.end
+        self.notices = (NO_BEGINNING,)
+        return UNKNOWN
+
+    def _look(self) -> NDArray[np.float32]:
+        """Log-probabilities of the next word, shape (1, outputs)."""
+        while self._next is None or self._pending:
+            self.read_on()
+        return self._next
+
+    @property
+    def _sayable(self) -> NDArray[np.bool_]:
+        """Which numbers are words, or the end of a line where lines end."""
+        mask = np.ones(len(self.model.words), np.bool_)
+        mask[[PADDING, UNKNOWN, self.model.begin]] = False
+        mask[self.model.end] = self.model.marked or self.model.running
+        return mask
+
+    def likeliest(self, count: int) -> list[Word]:
+        """The `count` words most likely to come next, the likeliest first; fewer where fewer can come.
+
+        Raises:
+            GenerationError: the network's answer is no number.
+        """
+        [logits] = self._look()
+        refuse_nan(logits)
+        masked = np.where(self._sayable, logits, -np.inf)
+        ranked = np.argsort(-masked, kind="stable")[:count]
+        likely = [number for number in ranked.tolist() if masked[number] > -np.inf]
+        return [self._words([number], [float(masked[number])])[0] for number in likely]
+
+    def write(self, sampling: Sampling) -> Iterator[Word]:
+        """Write on, word by word.
+
+        Every word has become part of the text when it is given, and of a line that was looked for by beams all words.
+
+        Raises:
+            GenerationError: `lines` where lines have no ends, or a network that gives no numbers.
+        """
+        if sampling.lines is not None and not (self.model.marked or self.model.running):
+            raise GenerationError(
+                "lines would not be used: this network was trained without ends of lines (features.text.marks: false)"
+            )
+        return self._write(sampling)
+
+    def _write(self, sampling: Sampling) -> Iterator[Word]:
+        random = np.random.default_rng(sampling.seed)
+        lines = 1 if sampling.lines is None and self.model.marked else sampling.lines
+        ended, left, tail = 0, sampling.length, _Tail(sampling.stop)
+        while left > 0:
+            words = [self._draw(sampling, random)] if sampling.beams == 1 else self._search(sampling, left, tail)
+            left -= len(words)
+            ended += words[-1].number == self.model.end
+            stops, tail = tail.stops(words), tail.after(words)
+            self.stopped = "stop" if stops else "line" if ended == lines else "length"
+            yield from words
+            if self.stopped != "length":
+                return
+
+    def _draw(self, sampling: Sampling, random: np.random.Generator) -> Word:
+        logits = np.where(self._sayable, self._look()[0], -np.inf)
+        number = draw(distribution(logits, sampling), random)
+        [word] = self._words([number], [float(logits[number])])
+        self._say(number)
+        return word
+
+    def _search(self, sampling: Sampling, length: int, tail: _Tail) -> list[Word]:
+        def ended(numbers: beams.Numbers) -> bool:
+            if numbers[-1] == self.model.end:
+                return True
+            return sampling.stop is not None and tail.stops(self._words(numbers, [0.0] * len(numbers)))
+
+        logits = self._look()
+        found = beams.search(
+            self.model,
+            self._state,
+            logits,
+            sayable=self._sayable,
+            ended=ended,
+            beams=sampling.beams,
+            length=length,
+        )
+        words = self._words(found.numbers, found.log_probabilities)
+        self._state, self._pending = found.state, []
+        self._before = found.numbers[-2] if len(found.numbers) > 1 else self._before
+        self._say(found.numbers[-1])
+        return words
+
+    def _say(self, number: int) -> None:
+        if number == self.model.end:
+            self._end_line()
+        else:
+            self._push([number])
+
+    def _words(self, numbers: Sequence[int], log_probabilities: Sequence[float]) -> list[Word]:
+        """Words that follow one another from here."""
+        words = []
+        before, blank = self._before, self._blank
+        for number, log_probability in zip(numbers, log_probabilities, strict=True):
+            text = _added(self.model, before, number)
+            if blank and self.model.cut != "character":
+                text = text.lstrip(" ")
+            before, blank = number, False
+            word = LINE_END if number == self.model.end else self.model.words[number]
+            words.append(Word(number, word, text, min(1.0, math.exp(log_probability))))
+        return words
+
+
+@dataclass(frozen=True)
+class _Tail:
+    """The end of what was written, in which a `stop` may have begun."""
+
+    stop: str | None
+    text: str = ""
+
+    def stops(self, words: Iterable[Word]) -> bool:
+        """Whether `words` complete a stop."""
+        return self.stop is not None and self.stop in self.text + text_of(words)
+
+    def after(self, words: Iterable[Word]) -> _Tail:
+        """The tail once `words` are written."""
+        return self if self.stop is None else _Tail(self.stop, (self.text + text_of(words))[-len(self.stop) :])
+
+
+def generate(model: StepModel, prompt: str, sampling: Sampling) -> Iterator[Word]:
+    """The words with which `model` goes on after `prompt`, each as soon as it is known.
+
+    Raises:
+        GenerationError: see `Continuation.write`.
+    """
+    continuation = Continuation(model)
+    continuation.feed(prompt)
+    return continuation.write(sampling)
+
+
+def text_of(words: Iterable[Word]) -> str:
+    """The text that `words` add."""
+    return "".join(word.text for word in words)
+
+
+def document_of(words: Sequence[Word]) -> dict[str, Any]:
+    """`words` as JSON values: `text`, and side by side `words` and `probabilities`."""
+    return {
+        "text": text_of(words),
+        "words": [word.word for word in words],
+        "probabilities": [word.probability for word in words],
+    }
+
+
+def _added(model: StepModel, before: int | None, number: int) -> str:
+    """What a token adds to a text whose last token is `before`, None at the beginning of a line."""
+    if number == model.end:
+        return LINE_END
+    if before is None or before == model.end:
+        return model.write([number])
+    return model.write([before, number]).removeprefix(model.write([before]))
+
+
+def _notices(model: StepModel, numbers: list[int]) -> tuple[str, ...]:
+    """What a person should know of a prompt's tokens."""
+    words = [number for number in numbers if number != model.end]
+    unknown = words.count(UNKNOWN)
+    if not unknown:
+        return ()
+    if unknown == len(words):
+        return (NOTHING_KNOWN,)
+    return (f"{unknown:,} of {len(words):,} {model.cut}s of the prompt are none that training saw",)
