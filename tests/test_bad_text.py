@@ -86,7 +86,7 @@ def test_texts_of_one_kind_only(train: Run) -> None:
     refused(
         train(columns),
         3,
-        "films.csv: no row is left for validation: 60 rows in 1 groups that must stay together; bring more rows, or"
+        "films.csv: no row is left for validation: 60 rows in 1 group that must stay together; bring more rows, or"
         " change data.split",
     )
 

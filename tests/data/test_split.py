@@ -183,9 +183,9 @@ def test_a_group_may_be_a_dropped_column():
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [
-        (2, {}, "no row is left for validation: 2 rows in 2 groups that must stay together"),
+        (2, {}, "no row is left for validation: 2 rows; bring more rows, or change data.split"),
         (30, {"group": "costumer"}, r"data.split.group: no column 'costumer'; did you mean 'customer'\?"),
-        (30, {"group": "one"}, "no row is left for validation: 30 rows in 1 groups"),
+        (30, {"group": "one"}, "no row is left for validation: 30 rows in 1 group that must stay together"),
     ],
 )
 def test_what_cannot_be_split_is_refused(rows, options, message):

@@ -7,6 +7,7 @@ columns wherever rows come in, so that training and serving cannot read a cell i
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
@@ -18,20 +19,21 @@ from pydantic import BaseModel, ConfigDict
 
 from treadle.data import cells as reading
 from treadle.data.cells import Bad, Missing, missing_cells
+from treadle.data.field import LISTED, Field, json_schema
 from treadle.data.table import Column, Table
+from treadle.data.tokens import cut_at_blanks
+from treadle.data.wording import count_of
 from treadle.errors import ContractError, did_you_mean
-from treadle.recipe import MISSING, Kind
+from treadle.recipe import MISSING
+
+__all__ = ["Checked", "Contract", "Fault", "Field"]
 
 _ABSENT = "is missing, and no training row lacked it"
-_NO_TEXT = "is empty: there is nothing to read, and every training row had a text"
-_WORD_FOR_NONE = "means 'no value' here (data.missing): there is nothing to read, and every training row had a text"
+_NO_TEXT = "is empty: there is nothing to read"
+_WORD_FOR_NONE = "means 'no value' here (data.missing): there is nothing to read"
+_ALL_HAD = ", and every training row had a text"
 _SHOWN = 40
 _KEPT = 200
-_LISTED = 10
-EXAMPLE = "Some words to read."
-"""Stands where a text is asked for: one of the training texts might not be for everyone."""
-_BINARY: dict[tuple[str, ...], tuple[str, ...]] = {("0", "1"): ("false", "true"), ("false", "true"): ("0", "1")}
-"""Categories of one meaning: a CSV writes 1 where a database says true."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,13 @@ class Checked:
 
     columns: dict[str, NDArray[Any]]
     """By field, shape (rows,): float64 with NaN for missing (numbers, booleans, days since 1970-01-01), the int32
-    code of a category (-1 missing, the number of categories for one that training did not see), or a text as an
-    object, empty where it is missing."""
+    code of a category (-1 missing, the number of categories for one that training did not see), or a text (or the tags
+    of one) as an object, empty where it is missing."""
     good: NDArray[np.bool_]
     """Shape (rows,): rows without a fault."""
     faults: tuple[Fault, ...]
     notices: tuple[str, ...]
-    """What is worth a look but no fault: unseen categories, numbers out of the range of training."""
+    """What is worth a look but no fault: unseen categories and tags, numbers out of the range of training."""
 
     def require_good(self, source: str) -> None:
         """Refuse the rows if one of them has a fault.
@@ -72,103 +74,14 @@ class Checked:
             ContractError: naming the first faults by row and column.
         """
         if self.faults:
-            listed = "\n".join(f"  {fault}" for fault in self.faults[:_LISTED])
-            more = f"\n  and {len(self.faults) - _LISTED:,} more" if len(self.faults) > _LISTED else ""
+            listed = "\n".join(f"  {fault}" for fault in self.faults[:LISTED])
+            more = f"\n  and {len(self.faults) - LISTED:,} more" if len(self.faults) > LISTED else ""
             broken = int((~self.good).sum())
             raise ContractError(f"{source}: {broken:,} of {len(self.good):,} rows cannot be read:\n{listed}{more}")
 
 
-class Field(BaseModel):
-    """One column of the contract."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    name: str
-    kind: Kind
-    role: str = "feature"
-    """`feature` or `target`."""
-    nullable: bool = False
-    """Whether a training row lacked it."""
-    integer: bool = False
-    """Whether all numbers seen were whole."""
-    minimum: float | None = None
-    """Smallest value seen (dates: days since 1970-01-01; texts: characters)."""
-    maximum: float | None = None
-    categories: tuple[str, ...] = ()
-    """Canonical texts, sorted (by value when they are numbers)."""
-    numeric_categories: bool = False
-    """Whether the categories are numbers, and answers in JSON give numbers."""
-    typical: float | str | None = None
-    """Median, or most frequent value: what a screen shows first. Of texts, a made-up one where any other would not do:
-    a web address."""
-
-    @property
-    def lowest(self) -> float:
-        """Smallest value seen, minus infinity where none is known."""
-        return -math.inf if self.minimum is None else self.minimum
-
-    @property
-    def highest(self) -> float:
-        """Largest value seen, infinity where none is known."""
-        return math.inf if self.maximum is None else self.maximum
-
-    @cached_property
-    def codes(self) -> dict[str, int]:
-        """Code of every category by its canonical text; 0 and 1 may be written false and true, and the other way."""
-        codes = {text: code for code, text in enumerate(self.categories)}
-        others = _BINARY.get(self.categories, ())
-        return codes | {text: code for code, text in enumerate(others)}
-
-    @cached_property
-    def values(self) -> tuple[str | int | float | bool, ...]:
-        """The categories as JSON values: numbers or booleans where they are, else text."""
-        if self.numeric_categories:
-            return tuple(int(text) if text.lstrip("-").isdigit() else float(text) for text in self.categories)
-        if self.categories == ("false", "true"):
-            return (False, True)
-        return self.categories
-
-    @property
-    def example(self) -> str | float | bool | None:
-        """The typical value as a request holds it; None where none is known."""
-        if self.kind == "text":
-            return self.typical or EXAMPLE
-        if self.typical is None or isinstance(self.typical, str):
-            return self.values[self.codes[self.typical]] if self.typical in self.codes else self.typical
-        if self.kind == "boolean":
-            return bool(self.typical)
-        if self.kind == "date":
-            return self.show(self.typical)
-        return int(self.typical) if self.integer else self.typical
-
-    def describe(self) -> str:
-        """What was seen, in a few words: `18 to 92, whole, typically 37`."""
-        if self.kind == "category":
-            shown = ", ".join(self.categories[:_LISTED])
-            more = f" and {len(self.categories) - _LISTED:,} more" if len(self.categories) > _LISTED else ""
-            seen = f"{shown}{more}"
-        elif self.kind == "boolean":
-            seen = "true or false"
-        elif self.kind == "text":
-            seen = f"free text of {self.lowest:,.0f} to {self.highest:,.0f} characters"
-        else:
-            seen = f"{self.show(self.minimum)} to {self.show(self.maximum)}, typically {self.show(self.typical)}"
-        return f"{seen}, may be missing" if self.nullable else seen
-
-    def show(self, value: float | str | None) -> str:
-        """A value of this field as a person writes it: `37`, `2024-05-31`, `France`, `true`."""
-        if value is None or isinstance(value, str):
-            return value or "missing"
-        if self.kind == "boolean":
-            return "true" if value else "false"
-        if self.kind == "date":
-            moment = np.datetime64(round(value * 86400), "s")
-            return str(moment.astype("datetime64[D]") if value == math.floor(value) else moment)
-        return f"{value:.0f}" if value.is_integer() else f"{value:.6g}"
-
-
 class Contract(BaseModel):
-    """The columns a network was trained on, in order, the target last."""
+    """The columns a network was trained on, in order, the target last, if it is not the words of the text itself."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -181,7 +94,23 @@ class Contract(BaseModel):
 
     @cached_property
     def target(self) -> Field:
+        """The target of a contract that has one."""
         return next(field for field in self.fields if field.role == "target")
+
+    @cached_property
+    def has_target(self) -> bool:
+        """Whether a column is predicted, and not the words of the text itself."""
+        return any(field.role == "target" for field in self.fields)
+
+    @cached_property
+    def target_name(self) -> str:
+        """The column that answers are held against: the target, or the text whose words are answered."""
+        return (self.target if self.has_target else self.features[0]).name
+
+    @cached_property
+    def at_tokens(self) -> bool:
+        """Whether answers are due at the tokens of the one text."""
+        return not self.has_target or self.target.kind == "tags"
 
     @cached_property
     def missing_cells(self) -> Missing:
@@ -189,6 +118,9 @@ class Contract(BaseModel):
 
     def check(self, table: Table, *, with_target: bool = False) -> Checked:
         """Read the columns of the contract; their order and other columns do not matter.
+
+        With the target, a row of another number of tags than its text has tokens has a fault; tokens are what stands
+        between blanks.
 
         Raises:
             ContractError: a column of the contract is not in the table.
@@ -202,13 +134,19 @@ class Contract(BaseModel):
         good = np.ones(len(table), np.bool_)
         for field in fields:
             cells = table.columns[field.name]
-            read = _read_texts if field.kind == "text" else read_values
-            columns[field.name], bad, odd = read(field, cells, self.missing_cells)
+            if field.kind in ("text", "tags"):
+                columns[field.name], bad, odd = _read_texts(field, cells, self.missing_cells, at_tokens=self.at_tokens)
+            else:
+                columns[field.name], bad, odd = read_values(field, cells, self.missing_cells)
+            if field.kind == "tags":
+                bad += _odd_counts(self.features[0].name, columns, field)
             for index, reason in bad:
                 faults.append(Fault(int(table.numbers[index]), field.name, _text(cells[index]), reason))
                 good[index] = False
             if odd:
                 notices.append(_notice(field, table, cells, odd))
+            if field.kind == "tags":
+                notices.extend(_unseen_tags(field, table, columns[field.name]))
         faults.sort(key=lambda fault: fault.row)
         return Checked(columns, good, tuple(faults), tuple(notices))
 
@@ -237,7 +175,7 @@ class Contract(BaseModel):
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object",
-            "properties": {field.name: _json_schema(field) for field in self.features},
+            "properties": {field.name: json_schema(field) for field in self.features},
             "required": [field.name for field in self.features],
         }
 
@@ -246,7 +184,9 @@ Read = tuple[NDArray[Any], Bad, list[int]]
 """Values, unreadable cells, and indices of cells that training never saw the like of."""
 
 
-def _read_texts(field: Field, cells: Column, missing: Missing) -> Read:
+def _read_texts(field: Field, cells: Column, missing: Missing, *, at_tokens: bool) -> Read:
+    none, word_for_none = (_absent(field),) * 2 if field.role == "target" else (_NO_TEXT, _WORD_FOR_NONE)
+    why = "" if at_tokens else _ALL_HAD
     texts = np.full(len(cells), "", dtype=object)
     bad: Bad = []
     for index, cell in enumerate(cells.tolist()):
@@ -256,8 +196,25 @@ def _read_texts(field: Field, cells: Column, missing: Missing) -> Read:
             except ValueError as error:
                 bad.append((index, str(error)))
         elif not field.nullable:
-            bad.append((index, _WORD_FOR_NONE if isinstance(cell, str) and cell.strip() else _NO_TEXT))
+            bad.append((index, (word_for_none if isinstance(cell, str) and cell.strip() else none) + why))
     return texts, bad, []
+
+
+def _odd_counts(text: str, columns: dict[str, NDArray[Any]], field: Field) -> Iterator[tuple[int, str]]:
+    """Rows that have not as many tags as their text has tokens; those that lack either have a fault already."""
+    for index, (line, cell) in enumerate(zip(columns[text].tolist(), columns[field.name].tolist(), strict=True)):
+        tokens, tags = cut_at_blanks(line), cut_at_blanks(cell)
+        if line and cell and len(tokens) != len(tags):
+            yield index, f"has {count_of(len(tags), 'tag')}, but {text!r} has {count_of(len(tokens), 'token')}"
+
+
+def _unseen_tags(field: Field, table: Table, cells: NDArray[Any]) -> Iterator[str]:
+    known = frozenset(field.categories)
+    unseen = [(tag, row) for row, cell in enumerate(cells.tolist()) for tag in cut_at_blanks(cell) if tag not in known]
+    if unseen:
+        example = f"{unseen[0][0][:_SHOWN]!r} in row {table.numbers[unseen[0][1]]}"
+        count = count_of(len(unseen), "token")
+        yield f"{field.name}: {count} with a tag that training did not see, such as {example}: no answer there is right"
 
 
 def _read_few(field: Field, cells: Column, missing: Missing) -> Read:
@@ -292,6 +249,7 @@ def _read_one(field: Field, cell: object, missing: Missing) -> tuple[float, bool
             raise ValueError(_unknown_class(field))
         return len(field.categories), False
     assert field.kind != "text"
+    assert field.kind != "tags"
     value = reading.read_cell(field.kind, cell, missing)
     return value, field.lowest <= value <= field.highest
 
@@ -308,6 +266,7 @@ def _read_many(field: Field, cells: Column, missing: Missing) -> Read:
         strange = values == len(field.categories)
     else:
         assert field.kind != "text"
+        assert field.kind != "tags"
         values, bad = reading.read_column(field.kind, cells, missing)
         absent = np.isnan(values)
         # NaN is neither below nor above.
@@ -346,7 +305,7 @@ def _absent(field: Field) -> str:
 
 
 def _unknown_class(field: Field) -> str:
-    return f"is none of the classes that training saw: {', '.join(field.categories[:_LISTED])}"
+    return f"is none of the classes that training saw: {', '.join(field.categories[:LISTED])}"
 
 
 def _text(cell: object) -> str:
@@ -360,22 +319,3 @@ def _notice(field: Field, table: Table, cells: Column, odd: list[int]) -> str:
         return f"{field.name}: {count} of a category that training did not see, such as {example}"
     seen = f"{field.show(field.minimum)} to {field.show(field.maximum)}"
     return f"{field.name}: {count} outside the {seen} of training, such as {example}"
-
-
-def _json_schema(field: Field) -> dict[str, Any]:
-    types: dict[Kind, list[str]] = {
-        "number": ["number"],
-        "category": ["number", "string"] if field.numeric_categories else ["string"],
-        "boolean": ["boolean", "integer"],
-        "date": ["string"],
-        "text": ["string"],
-    }
-    schema: dict[str, Any] = {"type": types[field.kind] + (["null"] if field.nullable else [])}
-    if field.kind == "boolean":
-        schema |= {"minimum": 0, "maximum": 1}
-    schema["description"] = f"{field.kind}: {field.describe()}"
-    if field.kind == "category":
-        schema["examples"] = list(field.values[:_LISTED])
-    elif field.example is not None:
-        schema["examples"] = [field.example]
-    return schema

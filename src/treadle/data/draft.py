@@ -14,9 +14,10 @@ from pydantic.fields import FieldInfo
 from treadle.data.catalogue import Dataset, datasets
 from treadle.data.cells import missing_cells
 from treadle.data.contract import Contract
-from treadle.data.infer import doubt_about, infer_task, is_constant, is_free_text, learn, learn_field, positive_class
+from treadle.data.infer import doubt_about, infer_task, is_constant, learn, learn_field, positive_class
 from treadle.data.sources import read_chunks, read_table
 from treadle.data.table import Table
+from treadle.data.texts import is_free_text
 from treadle.errors import RecipeError
 from treadle.recipe import MISSING, DataRecipe, Kind, Recipe, parse_recipe
 

@@ -9,21 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treadle.data import cells as reading
-from treadle.data.addresses import ADDRESS, is_address
 from treadle.data.cells import Missing, NumericKind, missing_cells
 from treadle.data.contract import Contract, Field
 from treadle.data.table import Column, Table
+from treadle.data.texts import learn_sequences, learn_texts, text_column
 from treadle.errors import DataError, RecipeError, did_you_mean
-from treadle.recipe import DataRecipe, Kind
+from treadle.recipe import SEQUENCE_TASKS, DataRecipe, Kind, Task
 
-Task = Literal["classification", "regression"]
+RowTask = Literal["classification", "regression"]
+"""Tasks that answer once for a row: one of them is inferred where the recipe names none."""
 
 MANY_TEXTS = 50
 """A text column of more distinct values than this, and than half of its rows, is an identifier or free text."""
 MOST_CLASSES = 20
 """A whole-number target of more distinct values than this is a quantity."""
-PROSE_WORDS = 5
-"""Fewer are more often a name, a title or an address."""
 _NEARLY_ALL = 0.9
 """Share of numbers among the distinct texts of a column from which the others are taken for slips."""
 _IDENTIFIER = re.compile(r"(?i:(^|[_ .-])(id|uuid|key|index|number|nr|no))$|[a-z](Id|ID|Key|Index|Number|No)$")
@@ -34,14 +33,20 @@ def learn(table: Table, recipe: DataRecipe, task: Task | None) -> tuple[Contract
     """The contract of the training rows, and what a reader should know about the columns.
 
     Constant and empty columns are left out with a notice. A task of None is inferred from these rows; pass the one
-    inferred from the whole table, so that a part of it cannot decide otherwise.
+    inferred from the whole table, so that a part of it cannot decide otherwise. A task that answers at every token
+    reads one text; the contract then has that field, and for tagging the target of kind `tags`, its categories the tags
+    seen, sorted.
 
     Raises:
-        DataError: no rows, an unknown column in the recipe, text without repeats, one class only, or no feature left.
+        DataError: no rows, an unknown column in the recipe, text without repeats, one class or tag only, no feature
+            left, or more than one text where one is read.
     """
     require_columns(table, recipe)
     if len(table) == 0:
         raise DataError(f"{table.source}: no rows to learn from")
+    match task:
+        case "next_word" | "tagging" | "fill_blank":
+            return learn_sequences(table, recipe, task)
     missing = missing_cells(recipe.missing)
     target = _learn_target(table, recipe, task or infer_task(table, recipe), missing)
     fields: list[Field] = []
@@ -68,9 +73,11 @@ def learn(table: Table, recipe: DataRecipe, task: Task | None) -> tuple[Contract
     return Contract(fields=(*fields, target), missing=recipe.missing), notices
 
 
-def feature_names(table: Table, recipe: DataRecipe) -> list[str]:
-    """Columns that are neither the target nor dropped, in the table's order."""
-    left_out = {recipe.target_column, *recipe.drop}
+def feature_names(table: Table, recipe: DataRecipe, task: Task | None = None) -> list[str]:
+    """Columns that are neither the target nor dropped, in the table's order; the one text where only it is read."""
+    if task in SEQUENCE_TASKS:
+        return [text_column(table, recipe, task)]
+    left_out = {recipe.target, *recipe.drop}
     return [name for name in table.columns if name not in left_out]
 
 
@@ -80,13 +87,13 @@ def require_columns(table: Table, recipe: DataRecipe) -> None:
     Raises:
         DataError: naming the key and the column.
     """
-    named = [("data.target", recipe.target_column)]
+    named = [("data.target", recipe.target)] if recipe.target is not None else []
     named += [("data.drop", name) for name in recipe.drop] + [("data.kinds", name) for name in recipe.kinds]
     for key, name in named:
         if name not in table.columns:
             raise DataError(f"{table.source}: {key}: no column {name!r}{did_you_mean(name, table.columns)}")
-    if recipe.target_column in recipe.drop:
-        raise DataError(f"{table.source}: data.drop: {recipe.target_column!r} is the target")
+    if recipe.target in recipe.drop:
+        raise DataError(f"{table.source}: data.drop: {recipe.target!r} is the target")
     unused = [name for name in recipe.kinds if name in recipe.drop]
     if unused:
         raise DataError(f"{table.source}: data.kinds: {unused[0]!r} is dropped, so its kind would not be used")
@@ -96,7 +103,7 @@ def require_columns(table: Table, recipe: DataRecipe) -> None:
             raise DataError(f"{table.source}: data.kinds says text, but {name!r} has no value in any row")
 
 
-def infer_task(table: Table, recipe: DataRecipe) -> Task:
+def infer_task(table: Table, recipe: DataRecipe) -> RowTask:
     """Classification when the target is text, a boolean, or whole numbers of few distinct values; else regression.
 
     Raises:
@@ -181,7 +188,9 @@ def learn_field(name: str, cells: Column, missing: Missing, given: Kind | None =
     if kind is None:
         return None
     if kind == "text":
-        return _learn_texts(name, cells, missing)
+        return learn_texts(name, cells, missing)
+    if kind == "tags":
+        raise ValueError(f"column {name!r}: data.kinds says tags, which only the target of task: tagging has")
     if kind != "category":
         return _learn_values(name, kind, cells, missing)
     texts, rows = _distinct_texts(name, cells, missing)
@@ -209,36 +218,6 @@ def _learn_values(name: str, kind: NumericKind, cells: Column, missing: Missing)
         # The lower of two middle values is itself a value that was seen.
         typical=float(np.percentile(present, 50, method="lower")),
     )
-
-
-def _learn_texts(name: str, cells: Column, missing: Missing) -> Field | None:
-    sizes, addresses = [], 0
-    for cell in cells.tolist():
-        if reading.is_missing(cell, missing):
-            continue
-        try:
-            text = reading.read_text(cell)
-        except ValueError as error:
-            raise ValueError(f"column {name!r}: data.kinds says text, but {cell!r} {error}") from None
-        sizes.append(len(text))
-        addresses += is_address(text)
-    if not sizes:
-        return None
-    return Field(
-        name=name,
-        kind="text",
-        nullable=len(sizes) < len(cells),
-        minimum=min(sizes),
-        maximum=max(sizes),
-        typical=ADDRESS if addresses > len(sizes) / 2 else None,
-    )
-
-
-def is_free_text(cells: Column, missing: Missing) -> bool:
-    """Whether most cells that have a value are texts of several words, or web addresses."""
-    present = [cell for cell in cells.tolist() if not reading.is_missing(cell, missing)]
-    texts = [cell for cell in present if isinstance(cell, str)]
-    return sum(len(text.split()) >= PROSE_WORDS or is_address(text) for text in texts) > len(present) / 2
 
 
 def _refuse_free_text(name: str, texts: list[str], present: int) -> None:
@@ -269,7 +248,7 @@ def _learn_categories(name: str, texts: list[str], rows: NDArray[np.int64]) -> F
     )
 
 
-def _learn_target(table: Table, recipe: DataRecipe, task: Task, missing: Missing) -> Field:
+def _learn_target(table: Table, recipe: DataRecipe, task: RowTask, missing: Missing) -> Field:
     name, cells = recipe.target_column, table.columns[recipe.target_column]
     where = f"{table.source}: the target {name!r}"
     needed = {"classification": ("category", "boolean"), "regression": ("number",)}[task]

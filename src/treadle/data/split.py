@@ -10,10 +10,12 @@ from pydantic import BaseModel, ConfigDict
 
 from treadle.data.addresses import host_of
 from treadle.data.cells import Missing, canonical_text, distinct_values, is_missing, missing_cells
-from treadle.data.infer import Task, feature_names, infer_task, require_columns
+from treadle.data.infer import feature_names, infer_task, require_columns
 from treadle.data.table import Table
+from treadle.data.texts import missing_words
+from treadle.data.wording import count_of
 from treadle.errors import DataError, did_you_mean
-from treadle.recipe import DataRecipe
+from treadle.recipe import DataRecipe, Task
 
 Rows = NDArray[np.int64]
 
@@ -34,7 +36,7 @@ class Leakage(BaseModel):
     contradictory_distinct_rows: int
     """The same, each set of equal rows counted once."""
     ceiling: float | None
-    """Best accuracy that any function of the features can have on the table; None for regression."""
+    """Best accuracy that any function of the features can have on the table; None unless every row has a class."""
     test_rows_seen: int
     """Test rows whose features stand in training too."""
     share: float
@@ -42,52 +44,71 @@ class Leakage(BaseModel):
     group: str | None
     """What kept rows together: `distinct`, a column, or nothing."""
     left_out: int = 0
-    """Rows that were left out of training and validation because their group stands in test rows of their own."""
+    """Rows that were left out of training and validation because their group stands in test rows of their own, or of
+    training because it stands in validation rows of their own."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of the rows of each set, ascending; those of test rows of their own go on after the table's."""
+    """Indices of the rows of each set, ascending.
+
+    Those of validation rows of their own go on after the table's, and those of test rows of their own after these.
+    """
 
     train: Rows
     validation: Rows
     test: Rows
     leakage: Leakage
 
+    def tables(
+        self, table: Table, test: Table | None = None, validation: Table | None = None
+    ) -> tuple[Table, Table, Table]:
+        """Training, validation and test rows of the tables that were parted, as they came."""
+        before = len(table) + (0 if validation is None else len(validation))
+        return (
+            table.take(self.train),
+            table.take(self.validation) if validation is None else validation.take(self.validation - len(table)),
+            table.take(self.test) if test is None else test.take(self.test - before),
+        )
 
-def split(table: Table, recipe: DataRecipe, task: Task | None, test: Table | None = None) -> Split:
+
+def split(
+    table: Table,
+    recipe: DataRecipe,
+    task: Task | None,
+    test: Table | None = None,
+    validation: Table | None = None,
+) -> Split:
     """Part a table in training, validation and test rows, by seed, keeping groups together and classes in proportion.
 
     The shares are exact within rounding as far as the sizes of the groups allow. Rows of equal features that carry
-    several labels count to the most frequent one when classes are kept in proportion.
+    several labels count to the most frequent one when classes are kept in proportion. `data.split.sequential` takes
+    the last rows of the table for test and those before them for validation, whatever stands in them.
 
     Args:
         table: what is parted.
         recipe: the recipe's section `data`.
-        task: None infers it.
+        task: None infers it. For tasks that answer at every token, rows of one text are equal.
         test: test rows of their own, with the columns of `table`; then no row of `table` becomes one, and rows whose
             group stands in the test rows are left out.
+        validation: the same of validation rows, beside test rows of their own; one whose group stands in those is left
+            out too.
 
     Raises:
         DataError: an unknown column in the recipe, a set left without rows, or a class that training would not see.
     """
     require_columns(table, recipe)
     task = task or infer_task(table, recipe)
-    whole = table if test is None else _together(table, test, recipe)
-    missing = missing_cells(recipe.missing)
-    features = _equal_rows(whole, feature_names(table, recipe), missing)
-    labels = _distinct(whole, recipe.target_column, missing)
+    names = feature_names(table, recipe, task)
+    whole = _together(table, {"data.validation": validation, "data.test": test}, names, recipe)
+    missing = missing_cells(missing_words(recipe, task))
+    features = _equal_rows(whole, names, missing)
+    labels = np.zeros(len(whole), np.int64) if recipe.target is None else _distinct(whole, recipe.target, missing)
     keys = [_group(name, whole, recipe, features, missing) for name in recipe.split.groups]
-    placed = np.full(len(whole), _TEST, np.int64)
-    placed[: len(table)] = _LEFT_OUT
-    # A row that shares a key with test rows of their own goes alone: what it shares other keys with may stay.
-    seen = [np.isin(key, key[len(table) :]) for key in keys]
-    free = np.flatnonzero(~np.any([np.arange(len(whole)) >= len(table), *seen], axis=0))
-    groups = _connected([key[free] for key in keys], len(free))
-    placed[free] = _part(groups, labels[free], recipe, task, with_test=test is None)
+    placed, groups = _place(keys, labels, recipe, task, _sizes(table, validation, test))
     _require_sets(placed, whole, groups)
     if task == "classification":
-        # Test rows of their own are checked by the contract, as every row that comes later.
+        # Rows of their own are checked by the contract, as every row that comes later.
         _require_classes(placed[: len(table)], table, recipe.target_column, labels[: len(table)])
     rows = [np.flatnonzero(placed == part) for part in (_TRAIN, _VALIDATION, _TEST)]
     leakage = _measure(features, labels, rows, task, ", ".join(recipe.split.groups) or None)
@@ -95,23 +116,66 @@ def split(table: Table, recipe: DataRecipe, task: Task | None, test: Table | Non
     return Split(rows[_TRAIN], rows[_VALIDATION], rows[_TEST], leakage)
 
 
-def _together(table: Table, test: Table, recipe: DataRecipe) -> Table:
-    names = [*feature_names(table, recipe), recipe.target_column]
+def _sizes(*tables: Table | None) -> list[int]:
+    return [0 if table is None else len(table) for table in tables]
+
+
+def _together(table: Table, own: dict[str, Table | None], names: list[str], recipe: DataRecipe) -> Table:
+    """The table, and after it the rows of their own, by the key that names them."""
+    names = [*names, *([] if recipe.target is None else [recipe.target])]
     names += [group for group in recipe.split.groups if group in table.columns and group not in names]
-    for name in names:
-        if name not in test.columns:
-            raise DataError(f"{test.source}: data.test: no column {name!r}{did_you_mean(name, test.columns)}")
-    if len(test) == 0:
-        raise DataError(f"{test.source}: data.test: no rows")
-    parts = [Table({name: part.columns[name] for name in names}, part.numbers, part.source) for part in (table, test)]
-    return Table.concatenate(parts)
+    parts = [table]
+    for key, rows in own.items():
+        if rows is None:
+            continue
+        for name in names:
+            if name not in rows.columns:
+                raise DataError(f"{rows.source}: {key}: no column {name!r}{did_you_mean(name, rows.columns)}")
+        if len(rows) == 0:
+            raise DataError(f"{rows.source}: {key}: no rows")
+        parts.append(rows)
+    if len(parts) == 1:
+        return table
+    return Table.concatenate(
+        [Table({name: part.columns[name] for name in names}, part.numbers, part.source) for part in parts]
+    )
 
 
-def _part(groups: Rows, labels: Rows, recipe: DataRecipe, task: Task, *, with_test: bool) -> Rows:
+def _place(keys: list[Rows], labels: Rows, recipe: DataRecipe, task: Task, sizes: list[int]) -> tuple[Rows, Rows]:
+    """The set of every row, and the groups of those that were parted by seed.
+
+    Args:
+        keys: for every kind of group a number for each row, shape (rows,), equal for those kept together.
+        labels: shape (rows,).
+        recipe: the recipe's section `data`.
+        task: what is learnt.
+        sizes: rows of the table, and of validation and test rows of their own, which follow it in this order.
+    """
+    of_table, of_validation, of_test = sizes
+    origin = np.repeat([_TRAIN, _VALIDATION, _TEST], sizes)
+    placed = np.full(len(labels), _LEFT_OUT)
+    placed[origin == _TEST] = _TEST
+    # A row that shares a key with rows of their own goes alone: what it shares other keys with may stay.
+    seen = [np.isin(key, key[origin == _TEST]) for key in keys]
+    own = np.flatnonzero(~np.any([origin != _VALIDATION, *seen], axis=0))
+    placed[own] = _VALIDATION
+    seen += [np.isin(key, key[origin == _VALIDATION]) for key in keys]
+    free = np.flatnonzero(~np.any([origin != _TRAIN, *seen], axis=0))
+    groups = _connected([key[free] for key in keys], len(free))
+    shares = np.array([0.0, 0.0 if of_validation else recipe.split.validation, 0.0 if of_test else recipe.split.test])
+    if of_validation:
+        placed[free] = _TRAIN
+    elif recipe.split.sequential:
+        placed[free] = np.repeat([_TRAIN, _VALIDATION, _TEST], _room(shares * of_table, of_table))
+    else:
+        placed[free] = _part(groups, labels[free], recipe, task, shares)
+    return placed, groups
+
+
+def _part(groups: Rows, labels: Rows, recipe: DataRecipe, task: Task, shares: NDArray[np.float64]) -> Rows:
     """The set of every row, shape (rows,), for rows of these groups and labels."""
     stratify = task == "classification" and recipe.split.stratify
     strata = _majority(groups, labels) + 1 if stratify else np.zeros(groups.max(initial=-1) + 1, np.int64)
-    shares = np.array([0.0, recipe.split.validation, recipe.split.test if with_test else 0.0])
     placed = _assign(groups, strata, shares, recipe.split.seed)[groups]
     if stratify:
         _give_training_every_class(placed, groups, labels)
@@ -246,10 +310,10 @@ def _give_training_every_class(placed: Rows, groups: Rows, labels: Rows) -> None
 def _require_sets(placed: Rows, table: Table, groups: Rows) -> None:
     for part, name in enumerate(_SETS):
         if not (placed == part).any():
-            raise DataError(
-                f"{table.source}: no row is left for {name}: {len(table):,} rows in"
-                f" {groups.max(initial=-1) + 1:,} groups that must stay together; bring more rows, or change data.split"
-            )
+            parts = int(groups.max(initial=-1)) + 1
+            together = f" in {count_of(parts, 'group')} that must stay together" if parts < len(table) else ""
+            rows = f"{count_of(len(table), 'row')}{together}"
+            raise DataError(f"{table.source}: no row is left for {name}: {rows}; bring more rows, or change data.split")
 
 
 def _require_classes(placed: Rows, table: Table, target: str, labels: Rows) -> None:
