@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treadle.errors import DataError
+from treadle.features.affixes import NO_WORD, Affixes
 from treadle.features.block import Columns
 from treadle.features.cleaning import Clean, make_clean
 from treadle.features.cutting import Cut, make_cut
@@ -61,13 +62,22 @@ class Text:
 
         Returns:
             `tokens`, int32 of shape (rows, tokens of the longest), padded with 0 at the end, and `lengths`, int32 of
-            shape (rows,), at least 1.
+            shape (rows,), at least 1; where the recipe asks for affixes, `affixes`, int32 of shape (rows, tokens of the
+            longest, slots), padded with -1, see `Affixes`.
         """
         rows = [self.numbers(*texts) for texts in _rows(columns, self.columns)]
         lengths = np.fromiter(map(len, rows), np.int32, len(rows))
         tokens = np.full((len(rows), lengths.max(initial=1)), PADDING, np.int32)
         tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = np.fromiter(chain.from_iterable(rows), np.int32)
-        return {"tokens": tokens, "lengths": lengths}
+        inputs = {"tokens": tokens, "lengths": lengths}
+        return inputs | {"affixes": self._affixes_of(columns, tokens.shape[1])} if self.recipe.affixes else inputs
+
+    def _affixes_of(self, columns: Columns, time: int) -> NDArray[np.int32]:
+        rows = [self.written(*texts) for texts in _rows(columns, self.columns)]
+        counts = np.fromiter(map(len, rows), np.int32, len(rows))
+        affixes = np.full((len(rows), time, self.affixes.slots), NO_WORD, np.int32)
+        affixes[np.arange(time) < counts[:, None]] = self.affixes.numbers(chain.from_iterable(rows))
+        return affixes
 
     def numbers(self, *texts: str) -> list[int]:
         """The numbers of the tokens of a row's texts: as many as the recipe's `length` at most, one at least."""
@@ -80,8 +90,15 @@ class Text:
 
     def cut(self, *texts: str) -> list[str]:
         """The words or characters that are read of a row's texts; of byte pairs, the words that they make up."""
+        return self._cut_cleaned(self._clean, texts)
+
+    def written(self, *texts: str) -> list[str]:
+        """The same in their own capitals."""
+        return self._cut_cleaned(self._clean_as_written, texts)
+
+    def _cut_cleaned(self, clean: Clean, texts: tuple[str, ...]) -> list[str]:
         looked_at = (self._keep(text.strip(), CHARACTERS) for text in texts)
-        return self._keep(self._cut(_joined(map(self._clean, looked_at))))
+        return self._keep(self._cut(_joined(map(clean, looked_at))))
 
     def read(self, *texts: str) -> list[str]:
         """What each of `numbers` stands for, as a person reads it."""
@@ -100,6 +117,20 @@ class Text:
         return make_clean(self.recipe)
 
     @cached_property
+    def _clean_as_written(self) -> Clean:
+        return make_clean(self.recipe.model_copy(update={"lowercase": False}))
+
+    @property
+    def slots(self) -> int:
+        """Affixes of a token; 0 where the recipe asks for none."""
+        return self.affixes.slots if self.recipe.affixes else 0
+
+    @cached_property
+    def affixes(self) -> Affixes:
+        """What beginnings, endings and shapes of words become where the recipe asks for them."""
+        return Affixes(self.recipe.affixes, self.recipe.affix_buckets)
+
+    @cached_property
     def _cut(self) -> Cut:
         return make_cut(self.recipe)
 
@@ -107,6 +138,8 @@ class Text:
         """What `restore` needs, beside the vocabulary's document."""
         # A recipe refuses what it would not use.
         idle = {"min_count"} if self.recipe.hashing else {"hashing"} if self.recipe.tokens != "words" else set()
+        if not self.recipe.affixes:
+            idle.add("affix_buckets")
         return {"columns": self.columns, "recipe": self.recipe.model_dump(mode="json", exclude=idle)}
 
     @classmethod

@@ -19,7 +19,7 @@ from treadle.errors import BundleError
 from treadle.features.cutting import pattern_of
 from treadle.text_recipe import TextRecipe
 
-N = TypeVar("N", int, list[int])
+N = TypeVar("N", int, list[int], bytes)
 
 PADDING, UNKNOWN = 0, 1
 PADDING_TOKEN, UNKNOWN_TOKEN = "[PAD]", "[UNK]"
@@ -93,7 +93,8 @@ class Learnt:
         return _to_json(self.pattern, model)
 
 
-def _remember(known: dict[str, N], word: str, found: N) -> None:
+def remember(known: dict[str, N], word: str, found: N) -> None:
+    """Keep what was found out of a word among what is known of others, within bounds."""
     if len(word) > _LONGEST:
         return
     if len(known) >= _REMEMBERED:
@@ -111,7 +112,7 @@ class _Hashed(dict[str, int]):
     def __missing__(self, token: str) -> int:
         # Python's own hash differs from process to process.
         number = FIRST + crc32(token.encode("utf-8")) % self._values
-        _remember(self, token, number)
+        remember(self, token, number)
         return number
 
 
@@ -151,7 +152,7 @@ class _Pieces(dict[str, list[int]]):
 
     def __missing__(self, word: str) -> list[int]:
         pieces: list[int] = self._tokenizer.encode(word, add_special_tokens=False).ids
-        _remember(self, word, pieces)
+        remember(self, word, pieces)
         return pieces
 
 
