@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from treadle.bundle import beams
 from treadle.bundle.language import State, StepModel
+from treadle.bundle.predictor import Predictor
 from treadle.bundle.sampling import Sampling, distribution, draw, refuse_nan
 from treadle.errors import GenerationError
 from treadle.features.vocabulary import PADDING, UNKNOWN
@@ -278,6 +279,27 @@ def document_of(words: Sequence[Word]) -> dict[str, Any]:
         "words": [word.word for word in words],
         "probabilities": [word.probability for word in words],
     }
+
+
+def choices_of(words: Sequence[Word]) -> list[dict[str, Any]]:
+    """Words that may come next as JSON values."""
+    return [{"word": word.word, "text": word.text, "probability": word.probability} for word in words]
+
+
+def open_language(predictor: Predictor) -> StepModel:
+    """The language model of a bundle.
+
+    Raises:
+        GenerationError: the bundle is for another task.
+    """
+    if predictor.task != "next_word":
+        raise GenerationError(
+            f"bundle {predictor.name!r} is for {predictor.task} and writes no text: ask it with treadle predict; what "
+            "writes is trained with task: next_word"
+        )
+    from treadle.bundle.language import LanguageModel
+
+    return LanguageModel(predictor)
 
 
 def _added(model: StepModel, before: int | None, number: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from treadle.cli import data, doctor, inspect, serve, train, use
+from treadle.cli import data, doctor, generate, inspect, serve, train, use
 from treadle.cli.console import complain
 from treadle.errors import TreadleError
 
@@ -24,6 +24,7 @@ app.command()(data.init)
 app.command()(train.train)
 app.command()(use.evaluate)
 app.command()(use.predict)
+app.command()(generate.generate)
 app.command()(use.verify)
 app.command()(inspect.inspect)
 app.command()(serve.serve)
