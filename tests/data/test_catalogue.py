@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+import lzma
 import subprocess
 import sys
 import threading
@@ -57,7 +58,7 @@ def test_the_entries_are_whole():
         assert entry.rows > 0
         ways = [bool(entry.package), all(file.address for file in entry.files), bool(entry.advice)]
         assert sum(ways) == 1
-        assert entry.test is None or entry.test in datasets()
+        assert all(other is None or other in datasets() for other in (entry.test, entry.validation))
 
 
 def test_the_data_set_that_a_package_ships(monkeypatch, tmp_path):
@@ -105,6 +106,40 @@ def test_an_altered_copy_is_refused(shelf):
     path.write_bytes(CSV + b"3,4\n")
     with pytest.raises(DataError, match=r"loom.csv is not loom as catalogued .*: delete it and fetch it again"):
         find("loom")
+
+
+def test_a_copy_may_be_compressed(shelf):
+    path = shelf / "data" / "loom" / "loom.csv.xz"
+    path.parent.mkdir(parents=True)
+    for preset in (0, 9):
+        path.write_bytes(lzma.compress(CSV, preset=preset))
+        assert find("loom") == fetch("loom") == [path]
+        assert read_table("loom").columns["b"].tolist() == ["2"]
+    path.write_bytes(lzma.compress(CSV + b"3,4\n"))
+    with pytest.raises(DataError, match=r"loom.csv.xz is not loom as catalogued \(sha256 .*\): delete it"):
+        find("loom")
+    for broken in (b"no xz", lzma.compress(CSV)[:-8]):
+        path.write_bytes(broken)
+        with pytest.raises(DataError, match=r"is not loom as catalogued \(it is no xz, or cut short\)"):
+            find("loom")
+
+
+def test_texts_are_read_as_the_entry_says(shelf, monkeypatch):
+    lines, pairs, treebank = b"To be,\n\nor not\n", b'"Go."\tVa !\n', b"1\ta\t_\tX\tx\t_\t0\troot\t_\t_\n"
+    changes = (
+        ("hamlet", "t.txt", lines, {"format": "lines"}, {}, {"text": ["To be,", "or not"]}),
+        ("pairs", "t.txt", pairs, {}, {"columns": ("english", "french")}, {"english": ['"Go."'], "french": ["Va !"]}),
+        ("trees", "t.dat", treebank, {"format": "conllu"}, {}, {"text": ["a"], "upos": ["X"], "xpos": ["x"]}),
+    )
+    for name, stored, content, of_set, of_file, cells in changes:
+        file = File(stored, hashlib.sha256(content).hexdigest(), "http://127.0.0.1/", **of_file)
+        entry = dataclasses.replace(datasets()["loom"], name=name, files=(file,), target=None, **of_set)
+        monkeypatch.setattr(catalogue, "_ALL", (*catalogue._ALL, entry))
+        path = shelf / "data" / name / stored
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+        assert {column: found.tolist() for column, found in read_table(name).columns.items()} == cells
+        assert len(read_table(name, format=entry.format)) == len(read_table(name))
 
 
 def test_other_bytes_than_expected_are_not_kept(shelf):

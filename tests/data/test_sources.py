@@ -1,5 +1,8 @@
 import gzip
+import io
 import lzma
+import sys
+import tracemalloc
 
 import polars as pl
 import pytest
@@ -125,3 +128,115 @@ def test_a_sparse_gigabyte_is_refused(tmp_path):
         stream.truncate(2**31)
     with pytest.raises(DataError, match="a line is longer than 16 MiB"):
         read_table(str(path))
+
+
+LINES = b"To be,\n\nor not\n"
+CONLLU = b"1\tTo\tto\tPART\tTO\t_\t2\tmark\t_\t_\n2\tbe\tbe\tAUX\tVB\t_\t0\troot\t_\t_\n"
+COLUMNS = b"To PART\nbe AUX\n"
+TEXTS = {
+    "lines": {"text": ["To be,", "or not"]},
+    "conllu": {"text": ["To be"], "upos": ["PART AUX"], "xpos": ["TO VB"]},
+    "columns": {"text": ["To be"], "tags": ["PART AUX"]},
+    "table": CELLS,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "asked", "held"),
+    [
+        ("t.conllu", CONLLU, None, "conllu"),
+        ("t.conllu.xz", lzma.compress(CONLLU), None, "conllu"),
+        ("t.conllu.gz", gzip.compress(CONLLU, mtime=0), "conllu", "conllu"),
+        ("t.conll", COLUMNS, None, "columns"),
+        ("t.iob", COLUMNS, None, "columns"),
+        ("T.BIO", COLUMNS, None, "columns"),
+        ("t.conll.gz", gzip.compress(COLUMNS, mtime=0), None, "columns"),
+        ("t.conll", CONLLU, "conllu", "conllu"),
+        ("t.tsv", COLUMNS.replace(b" ", b"\t"), "columns", "columns"),
+        ("t.txt", CSV, None, "table"),
+        ("t.txt", CSV, "table", "table"),
+        ("t.txt", LINES, "lines", "lines"),
+        ("t.txt.xz", lzma.compress(LINES), "lines", "lines"),
+        ("t.pos", LINES, "lines", "lines"),
+        ("corpus", LINES, "lines", "lines"),
+        ("t.dat", CSV, "table", "table"),
+        ("t.jsonl", JSON_LINES, "table", "table"),
+    ],
+)
+def test_what_the_name_of_a_file_does_not_say_the_format_does(tmp_path, name, content, asked, held):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert cells(read_table(str(path), format=asked)) == TEXTS[held]
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "message"),
+    [
+        ("t.parquet", "lines", r"data.format: lines does not fit: .*t.parquet is Parquet by its name"),
+        ("t.jsonl", "lines", r"data.format: lines does not fit: .*t.jsonl is JSON Lines by its name"),
+        ("t.conllu.xz", "columns", r"data.format: columns does not fit: .*t.conllu.xz is CoNLL-U by its name"),
+    ],
+)
+def test_a_format_that_the_name_contradicts(tmp_path, name, asked, message):
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(RecipeError, match=message):
+        read_table(str(tmp_path / name), format=asked)
+
+
+def test_a_format_does_not_fit_a_database_or_another_entry_of_the_catalogue():
+    with pytest.raises(RecipeError, match=r"data.format: lines does not fit: sqlite:///t.db is a database"):
+        read_table("sqlite:///t.db", query="SELECT 1", format="lines")
+    with pytest.raises(RecipeError, match=r"data.format: lines does not fit: bank_churn is catalogued as table"):
+        read_table("bank_churn", format="lines")
+
+
+def test_a_file_of_another_name_asks_for_the_format(tmp_path):
+    (tmp_path / "t.pos").write_bytes(LINES)
+    with pytest.raises(
+        DataError, match=r"unknown kind of file '.pos'; known: .*\.conllu.* data.format says what it holds"
+    ):
+        read_table(str(tmp_path / "t.pos"))
+
+
+def test_lines_keep_their_numbers_in_one_file_and_are_numbered_on_in_several(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_bytes(LINES)
+    assert read_table(str(tmp_path / "a.txt"), format="lines").numbers.tolist() == [1, 3]
+    assert read_table(str(tmp_path / "*.txt"), format="lines").numbers.tolist() == [1, 2, 3, 4]
+
+
+class Typed:
+    """Standard input that holds these bytes."""
+
+    def __init__(self, content):
+        self.buffer = io.BytesIO(content)
+
+
+@pytest.mark.parametrize(
+    ("asked", "content"), [("lines", LINES), ("conllu", CONLLU), ("columns", COLUMNS), (None, CSV)]
+)
+def test_standard_input_holds_what_the_format_says(monkeypatch, asked, content):
+    monkeypatch.setattr(sys, "stdin", Typed(content))
+    assert cells(read_table("-", format=asked)) == TEXTS[asked or "table"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "row"),
+    [
+        ("lines", b"to be or not to be\n\n"),
+        ("conllu", CONLLU + b"\n"),
+        ("columns", COLUMNS + b"\n"),
+    ],
+    ids=["lines", "conllu", "columns"],
+)
+def test_a_long_text_is_read_in_constant_memory(tmp_path, asked, row):
+    path = tmp_path / "t.txt.xz"
+    with lzma.open(path, "wb", preset=0) as stream:
+        for _ in range(20):
+            stream.write(row * 1000)
+    chunks = read_chunks(str(path), format=asked, chunk_rows=100)
+    tracemalloc.start()
+    assert sum(map(len, chunks)) == 20_000
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 3 * 2**20

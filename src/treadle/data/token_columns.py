@@ -15,7 +15,6 @@ from treadle.errors import DataError
 COLUMNS = ("text", "tags")
 _DOCUMENT = "-DOCSTART-"
 """Stands where a token would, at the beginning of a document (CoNLL-2003)."""
-_BLANKS = re.compile(r"[ \t]+")
 _CONLLU_COMMENT = re.compile(r"# \S+( \S+)? = ")
 _CONLLU_FIELDS = 10
 _SHOWN = 40
@@ -70,10 +69,11 @@ def _sentences(lines: Iterable[str], name: str) -> Iterator[tuple[str, ...]]:
 
 def _fields(line: str) -> list[str]:
     """The fields of a line; none of a blank one."""
-    line = line.rstrip()
+    if not line.strip():
+        return []
     if "\t" in line:
         return [field.strip() for field in line.split("\t")]
-    return _BLANKS.split(line.lstrip(" ")) if line else []
+    return [field for field in line.strip("\r\n").split(" ") if field]
 
 
 def _word(fields: list[str], place: str) -> tuple[str, str]:
@@ -81,8 +81,8 @@ def _word(fields: list[str], place: str) -> tuple[str, str]:
     token, tag = as_token(fields[0]), fields[-1]
     if not token:
         raise DataError(f"{place}: no token stands before the tag {tag[:_SHOWN]!r}")
-    if len(fields) == 1:
-        raise DataError(f"{place}: no tag stands after the token {token[:_SHOWN]!r}")
+    if len(fields) == 1 or not tag:
+        raise DataError(f"{place}: no tag stands after the token {fields[0][:_SHOWN]!r}")
     if tag.split() != [tag]:
         raise DataError(f"{place}: the tag {tag[:_SHOWN]!r} has a blank in it")
     return token, tag
