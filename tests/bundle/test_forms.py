@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers
+from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers, TaggingAnswers, WordAnswers
 from treadle.bundle.bundle import Bundle
 from treadle.bundle.forms import Columns, CsvForm, JsonLinesForm, form_of
 from treadle.bundle.predictor import Predictions, Predictor
@@ -25,6 +25,8 @@ from treadle.errors import DataError
 
 TWO = ClassificationAnswers(labels=("no", "yes"), positive=1, threshold=0.5)
 VALUES = RegressionAnswers(mean=0.0, scale=1.0)
+TAGS = TaggingAnswers(labels=("NOUN", "-LRB-"))
+WORDS = WordAnswers(task="next_word", outputs=8, most=2)
 
 
 def objects(cells: list[Any]) -> np.ndarray:
@@ -172,8 +174,10 @@ def test_cells_of_any_source_are_written() -> None:
     assert rows[0]["d"].startswith("2024-05-31")
 
 
-def json_of(table: Table, predictions: Predictions, *, reports: bool = False) -> list[dict[str, Any]]:
-    form = JsonLinesForm(Columns.of(TWO, list(table.columns), reports))
+def json_of(
+    table: Table, predictions: Predictions, answers: Any = TWO, *, reports: bool = False
+) -> list[dict[str, Any]]:
+    form = JsonLinesForm(Columns.of(answers, list(table.columns), reports))
     assert form.head() == ""
     return [json.loads(line) for line in form.body(table, predictions).splitlines()]
 
@@ -202,6 +206,67 @@ def test_faults_are_reported_beside_the_rows() -> None:
     assert records[1]["label"] is records[1]["probability_yes"] is None
 
 
+def tagged(table: Table) -> Predictions:
+    shares = np.array([[[0.75, 0.25], [0.0001, 0.9999], [0.5, 0.5]], [[0.125, 0.875]] * 3, [[0.5, 0.5]] * 3])
+    columns = TAGS.answer(np.log(shares).astype(np.float32), np.array([2, 1, 0]))
+    return Predictions(columns, table.numbers)
+
+
+def test_a_sentence_is_written_with_its_tags() -> None:
+    table = Table.of({"text": objects(["dogs (", "(", "?"])})
+    text = csv_of(table, tagged(table), TAGS)
+    assert text == (
+        "text,tags,probabilities\n"
+        "dogs (,NOUN -LRB-,0.750000 0.999900\n"
+        # A spreadsheet would run it.
+        "(,'-LRB-,0.875000\n"
+        "?,,\n"
+    )
+    first, second, third = json_of(table, tagged(table), TAGS)
+    assert list(first) == ["text", "tags", "probabilities"]
+    assert first["tags"] == ["NOUN", "-LRB-"]
+    assert first["probabilities"] == pytest.approx([0.75, 0.9999])
+    assert (second["tags"], third["tags"], third["probabilities"]) == (["-LRB-"], [], [])
+
+
+def test_words_are_written_the_likeliest_first() -> None:
+    shares = np.array(
+        [[0.25, 0.2, 0.00001, 0.3, 0.05, 0.15, 0.02, 0.02999], [0.1, 0.1, 0.4, 0.1, 0.05, 0.1, 0.1, 0.05]]
+    )
+    vocabulary = ("[PAD]", "[UNK]", "a", "ice cream", "=1+1", "c")
+    table = Table.of({"text": objects(["x", "y"]), "word": objects(["1", "2"])})
+    predictions = Predictions(WORDS.answer(np.log(shares).astype(np.float32), vocabulary), table.numbers)
+    assert csv_of(table, predictions, WORDS).splitlines() == [
+        "text,word,predicted_word,predicted_probability,predicted_words,predicted_probabilities",
+        "x,1,ice cream,0.300000,ice\u00a0cream c,0.300000 0.150000",
+        "y,2,a,0.400000,a ice\u00a0cream,0.400000 0.100000",
+    ]
+    first, _ = json_of(table, predictions, WORDS)
+    assert first["predicted_words"] == ["ice cream", "c"]
+    assert first["predicted_probabilities"] == pytest.approx([0.3, 0.15])
+    assert (first["predicted_word"], first["predicted_probability"]) == ("ice cream", pytest.approx(0.3))
+
+
+@pytest.mark.parametrize("task", ["tags", "words"])
+def test_a_row_without_tags_or_words_is_empty(task: str) -> None:
+    table = Table.of({"text": objects(["dogs (", "?"])})
+    columns = {
+        "tags": {"tags": objects([["NOUN"], None]), "probabilities": objects([[0.5], None])},
+        "words": {
+            "word": objects(["a", None]),
+            "probability": np.array([0.5, np.nan]),
+            "words": objects([["a"], None]),
+            "probabilities": objects([[0.5], None]),
+        },
+    }[task]
+    answers = TAGS if task == "tags" else WORDS
+    predictions = Predictions(columns, table.numbers, (Fault(2, "text", "?", "names no gap"),))
+    *_, last = csv_of(table, predictions, answers, reports=True).splitlines()
+    assert last == "?" + "," * len(columns) + ",\"row 2, column 'text': '?' names no gap\""
+    record = json_of(table, predictions, answers, reports=True)[1]
+    assert [record[name] for name in columns] == [None] * len(columns)
+
+
 def test_skipped_rows_are_not_written(bundle: Bundle, make_customers: Callable[..., Table]) -> None:
     table = make_customers(5)
     table.columns["age"][1] = "?"
@@ -218,6 +283,7 @@ def test_names_of_the_input_are_not_taken() -> None:
         "predicted_probability_yes",
     )
     assert Columns.of(VALUES, ["value"], True).answered == ("predicted_value", "predicted_fault")
+    assert Columns.of(TAGS, ["tags"], True).answered == ("predicted_tags", "predicted_probabilities", "predicted_fault")
     with pytest.raises(DataError, match="already has a column 'predicted_value'"):
         Columns.of(VALUES, ["value", "predicted_value"], False)
 

@@ -1,4 +1,4 @@
-"""From the network's raw outputs to answers a person asked for: labels, thresholds, units."""
+"""From the network's raw outputs to answers a person asked for: labels, thresholds, units, tags, words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
+
+from treadle.bundle.tagging import NO_TAG, Chain, best_tags, probabilities
+from treadle.errors import BundleError
+from treadle.features.vocabulary import FIRST
 
 Label = StrictBool | StrictInt | StrictFloat | StrictStr
 """A class in its own type: numbers stay numbers in JSON."""
@@ -93,7 +97,131 @@ class RegressionAnswers(_Answers):
         return (values.astype(np.float64) - self.mean) / self.scale
 
 
-Answers = Annotated[ClassificationAnswers | RegressionAnswers, Field(discriminator="task")]
+class TaggingAnswers(_Answers):
+    """A tag for every token of a sentence."""
+
+    task: Literal["tagging"] = "tagging"
+    labels: Annotated[tuple[StrictStr, ...], Field(min_length=1)]
+    """The tags, in the order of the network's outputs."""
+    transitions: tuple[tuple[float, ...], ...] | None = None
+    """Score of every tag after every other, a row for the one before; where tags are chosen together."""
+    first: tuple[float, ...] | None = None
+    """Score of every tag as a sentence's first."""
+    last: tuple[float, ...] | None = None
+    """Score of every tag as a sentence's last."""
+
+    @model_validator(mode="after")
+    def _chains_are_whole(self) -> Self:
+        tags, parts = len(self.labels), (self.transitions, self.first, self.last)
+        if parts == (None, None, None):
+            return self
+        if self.transitions is None or self.first is None or self.last is None:
+            raise ValueError("transitions, first and last need each other")
+        if {len(self.transitions), *map(len, self.transitions), len(self.first), len(self.last)} != {tags}:
+            raise ValueError(f"transitions, first and last must each have {tags} scores, one for every tag")
+        return self
+
+    @property
+    def outputs(self) -> int:
+        """Columns of the network's raw outputs."""
+        return len(self.labels)
+
+    @cached_property
+    def chain(self) -> Chain | None:
+        """What neighbouring tags say of each other; None where every token is answered by itself."""
+        if self.transitions is None or self.first is None or self.last is None:
+            return None
+        return Chain(np.array(self.transitions), np.array(self.first), np.array(self.last))
+
+    def choose(self, outputs: NDArray[np.floating[Any]], lengths: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        """Indices of the answered tags, shape (rows, time), -1 behind a sentence's end; see `best_tags`."""
+        return best_tags(outputs, lengths, self.chain)
+
+    def answer(self, outputs: NDArray[np.float32], lengths: NDArray[np.integer[Any]]) -> dict[str, NDArray[Any]]:
+        """Answers to raw outputs, which are scores of shape (rows, time, tags), of sentences of `lengths` tokens.
+
+        Returns:
+            tags: a list of tags for every sentence, objects of shape (rows,); probabilities: a list of the
+            probabilities of these tags, each whatever the other tags are, objects of shape (rows,).
+        """
+        chosen = self.choose(outputs, lengths)
+        every = probabilities(outputs, lengths, self.chain)
+        own = np.take_along_axis(every, np.maximum(chosen, 0)[:, :, None], axis=2)[:, :, 0]
+        present = chosen != NO_TAG
+        tags = [self.labels[index] for index in chosen[present].tolist()]
+        return {"tags": _lists(tags, lengths), "probabilities": _lists(own[present].tolist(), lengths)}
+
+
+class WordAnswers(_Answers):
+    """Words of the vocabulary, the likeliest first."""
+
+    task: Literal["next_word", "fill_blank"]
+    outputs: Annotated[int, Field(ge=FIRST + 3)]
+    """Columns of the network's raw outputs: the vocabulary's numbers, then the marks before and after a line."""
+    most: Annotated[int, Field(ge=1)] = 5
+    """Words that are told."""
+
+    def answer(self, outputs: NDArray[np.float32], words: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+        """Answers to raw outputs, which are log-probabilities of shape (rows, outputs).
+
+        Padding, the unknown word and the marks are no words and never answered, however likely; the words keep the
+        probabilities that the network gives them beside those.
+
+        Args:
+            outputs: the log-probabilities, finite.
+            words: the vocabulary, the token of every number.
+
+        Returns:
+            word: the likeliest word, objects of shape (rows,); probability: of that, float64 (rows,); words: lists of
+            the `most` likeliest words, fewer where there are not so many, objects of shape (rows,); probabilities:
+            lists of theirs, objects of shape (rows,).
+
+        Raises:
+            BundleError: the vocabulary is not that of these outputs.
+        """
+        if len(words) + 2 != self.outputs:
+            raise BundleError(
+                f"the network answers {self.outputs - 2} tokens, but the vocabulary has {len(words)}; train the bundle "
+                "again"
+            )
+        numbers, logs = _largest(outputs[:, FIRST:-2], self.most)
+        shares = np.exp(logs.astype(np.float64))
+        told = [words[FIRST + number] for number in numbers.ravel().tolist()]
+        counts = np.full(len(numbers), numbers.shape[1])
+        lists, likeliest = _lists(told, counts), np.empty(len(numbers), object)
+        likeliest[:] = told[:: numbers.shape[1]]
+        return {
+            "word": likeliest,
+            "probability": shares[:, 0],
+            "words": lists,
+            "probabilities": _lists(shares.ravel().tolist(), counts),
+        }
+
+
+RowAnswers = ClassificationAnswers | RegressionAnswers
+"""One for a row of a table."""
+AnyAnswers = RowAnswers | TaggingAnswers | WordAnswers
+Answers = Annotated[AnyAnswers, Field(discriminator="task")]
+
+
+def _lists(cells: list[Any], lengths: NDArray[np.integer[Any]]) -> NDArray[np.object_]:
+    """Cells of all rows, one row after the other, as a list for every row, shape (rows,)."""
+    lists = np.empty(len(lengths), object)
+    ends = np.cumsum(lengths).tolist()
+    for row, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        lists[row] = cells[start:end]
+    return lists
+
+
+def _largest(values: NDArray[np.floating[Any]], most: int) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]]]:
+    """Places and values of the largest of every row, falling, shape (rows, most or fewer); of equals the first."""
+    left, every = values.copy(), np.arange(len(values))
+    numbers = np.empty((len(values), min(most, values.shape[1])), np.int64)
+    # For the few that are asked, looking through all anew is quicker than sorting them.
+    for place in range(numbers.shape[1]):
+        numbers[:, place] = left.argmax(axis=1)
+        left[every, numbers[:, place]] = -np.inf
+    return numbers, np.take_along_axis(values, numbers, axis=1)
 
 
 def best_threshold(

@@ -1,8 +1,10 @@
 """Answers beside the rows they answer, as CSV or JSON Lines: the whole row, then the answer's columns.
 
 A row keeps all its cells, in their order. After them stand `label`, `probability` (of that label) and
-`probability_CLASS` for every class, or `value`; and `fault` where faulty rows are reported. If the input has a column
-of one of these names, all of them begin with `predicted_`.
+`probability_CLASS` for every class; or `value`; or `tags` and `probabilities`, one for every token; or `word`,
+`probability`, and `words` and `probabilities`, the likeliest first; and `fault` where faulty rows are reported. If the
+input has a column of one of these names, all of them begin with `predicted_`. In CSV, several tags, words or
+probabilities stand in one cell with blanks between them.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal, Protocol, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers
+from treadle.bundle.answers import AnyAnswers, ClassificationAnswers, RegressionAnswers, TaggingAnswers, WordAnswers
 from treadle.bundle.predictor import Predictions, describe_fault
 from treadle.data.table import Column, Table
 from treadle.errors import DataError
@@ -58,7 +61,7 @@ class Columns:
     reports: bool
 
     @classmethod
-    def of(cls, answers: ClassificationAnswers | RegressionAnswers, passed: Sequence[str], reports: bool) -> Columns:
+    def of(cls, answers: AnyAnswers, passed: Sequence[str], reports: bool) -> Columns:
         """The columns for an input of columns `passed`; `reports` adds `fault`.
 
         Raises:
@@ -73,13 +76,17 @@ class Columns:
         return cls(tuple(passed), tuple(names), reports)
 
 
-def answer_names(answers: ClassificationAnswers | RegressionAnswers) -> list[str]:
+def answer_names(answers: AnyAnswers) -> list[str]:
     """Names of the answer's columns, without those of the input."""
     match answers:
         case ClassificationAnswers():
             return ["label", "probability", *(f"probability_{_name(label)}" for label in answers.labels)]
         case RegressionAnswers():
             return ["value"]
+        case TaggingAnswers():
+            return ["tags", "probabilities"]
+        case WordAnswers():
+            return ["word", "probability", "words", "probabilities"]
     assert_never(answers)
 
 
@@ -165,11 +172,9 @@ def _answered_rows(table: Table, predictions: Predictions) -> Table:
 
 def _answer_columns(predictions: Predictions, columns: Columns) -> list[Column]:
     """The answer's columns, in the order of their names."""
-    answer = predictions.columns
-    if "value" in answer:
-        found = [answer["value"]]
-    else:
-        found = [answer["label"], answer["probability"], *answer["probabilities"].T]
+    found: list[Column] = []
+    for column in predictions.columns.values():
+        found += [column] if column.ndim == 1 else list(column.T)
     return [*found, _faults(predictions)] if columns.reports else found
 
 
@@ -239,20 +244,40 @@ def _text(cell: object) -> str:
 
 
 def _answer_texts(predictions: Predictions, columns: Columns) -> list[Cells]:
-    found = _answer_columns(predictions, columns)
-    if "value" in predictions.columns:
-        return [_value_texts(found[0]), *found[1:]]
-    label, *others = found
-    texts = {cell: _text(cell) for cell in set(label)}
-    probabilities = [_probability_texts(column) if column.dtype != object else column for column in others]
-    return [list(map(texts.__getitem__, label)), *probabilities]
+    found: list[Cells] = []
+    for name, column in predictions.columns.items():
+        if name == "value":
+            found.append(_value_texts(column))
+        elif name in ("tags", "words"):
+            found.append(_joined_texts(column))
+        elif name == "probabilities" and column.ndim == 1:
+            found.append(_joined_probabilities(column))
+        elif name in ("probability", "probabilities"):
+            found += map(_probability_texts, column.T if column.ndim == 2 else [column])
+        else:
+            texts = {cell: _text(cell) for cell in set(column)}
+            found.append(list(map(texts.__getitem__, column)))
+    return [*found, _faults(predictions)] if columns.reports else found
+
+
+def _joined_texts(lists: NDArray[np.object_]) -> Cells:
+    """Texts of every row as one, those that hold blanks with ones that do not part them."""
+    return ["" if texts is None else " ".join([text.replace(" ", "\u00a0") for text in texts]) for texts in lists]
+
+
+def _joined_probabilities(lists: NDArray[np.object_]) -> Cells:
+    """Probabilities of every row as one text."""
+    shares = [[] if own is None else own for own in lists]
+    texts = _probability_texts(np.fromiter(chain.from_iterable(shares), np.float64))
+    ends = np.cumsum(np.fromiter(map(len, shares), np.int64, len(shares))).tolist()
+    return [" ".join(texts[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def _value_texts(values: NDArray[np.float64]) -> Cells:
     return ["" if math.isnan(value) else f"{value:.9g}" for value in values.tolist()]
 
 
-def _probability_texts(probabilities: NDArray[np.float64]) -> Cells:
+def _probability_texts(probabilities: NDArray[np.float64]) -> list[str]:
     """Six decimals, made digit by digit for all rows at once: formatting one by one would cost more than the network.
 
     Below 0.001 six decimals would say too little, so there it is six significant digits.

@@ -101,4 +101,6 @@ class TreadleRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's name
         """The predicted number of every row, shape (rows,), in the unit of `y`."""
         outputs = self.outputs(X)
-        return np.asarray(self.bundle_.answers.answer(outputs)["value"])
+        answers = self.bundle_.answers
+        assert isinstance(answers, RegressionAnswers)
+        return np.asarray(answers.answer(outputs)["value"])
