@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from treadle.bundle.answers import AnyAnswers, ClassificationAnswers, RegressionAnswers, TaggingAnswers, WordAnswers
 from treadle.bundle.predictor import Predictions, describe_fault
 from treadle.data.table import Column, Table
+from treadle.data.tokens import NO_BREAK
 from treadle.errors import DataError
 
 Cells = Sequence[Any] | NDArray[Any]
@@ -262,7 +263,7 @@ def _answer_texts(predictions: Predictions, columns: Columns) -> list[Cells]:
 
 def _joined_texts(lists: NDArray[np.object_]) -> Cells:
     """Texts of every row as one, those that hold blanks with ones that do not part them."""
-    return ["" if texts is None else " ".join([text.replace(" ", "\u00a0") for text in texts]) for texts in lists]
+    return ["" if texts is None else " ".join([text.replace(" ", NO_BREAK) for text in texts]) for texts in lists]
 
 
 def _joined_probabilities(lists: NDArray[np.object_]) -> Cells:
