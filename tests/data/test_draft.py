@@ -86,3 +86,19 @@ def test_prose_and_addresses_are_drafted_as_text(tmp_path):
     drafted = parse_recipe(yaml.safe_load(draft_recipe(str(path), "liked", "films")))
     assert drafted.data.kinds == {"page": "text", "review": "text"}
     assert drafted.data.drop == ("code",)
+
+
+def test_a_tag_for_every_token_asks_for_tagging(tmp_path):
+    path = tmp_path / "sentences.conllu"
+    rows = "".join(f"{n}\tw{n}\t_\t{'NOUN' if n % 2 else 'VERB'}\tx{n}\t_\t0\troot\t_\t_\n" for n in range(1, 5))
+    path.write_text(f"{rows}\n{rows}", encoding="utf-8")
+    recipe = parse_recipe(yaml.safe_load(draft_recipe(str(path), "upos", "tags")))
+    assert (recipe.task, recipe.data.target, recipe.data.drop) == ("tagging", "upos", ("xpos",))
+    assert (recipe.data.kinds, recipe.features.text.tokens) == ({"text": "text"}, "spaced")
+
+
+def test_a_text_alone_has_no_target_to_draft(tmp_path):
+    path = tmp_path / "lines.csv"
+    path.write_text("text\nTo be\nor not\n")
+    with pytest.raises(DataError, match=r"the target 'text' is the only column; .* of task: next_word or fill_blank"):
+        draft_recipe(str(path), "text", "lines")

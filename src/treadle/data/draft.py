@@ -17,9 +17,9 @@ from treadle.data.contract import Contract
 from treadle.data.infer import doubt_about, infer_task, is_constant, learn, learn_field, positive_class
 from treadle.data.sources import read_chunks, read_table
 from treadle.data.table import Table
-from treadle.data.texts import is_free_text
-from treadle.errors import RecipeError
-from treadle.recipe import MISSING, DataRecipe, Kind, Recipe, parse_recipe
+from treadle.data.texts import TEXT, holds_tags, is_free_text
+from treadle.errors import DataError, RecipeError
+from treadle.recipe import MISSING, DataRecipe, Kind, Recipe, Task, parse_recipe
 
 _WIDTH = 110
 
@@ -27,24 +27,31 @@ _WIDTH = 110
 def draft_recipe(source: str, target: str, name: str, query: str | None = None, encoding: str = "utf-8") -> str:
     """A commented recipe (YAML) that learns to predict `target`, written from the first rows of `source`.
 
-    Columns that look like identifiers are dropped with the reason; keys that nothing would use are commented out.
+    Columns that look like identifiers are dropped with the reason; keys that nothing would use are commented out. A
+    target with a tag for every token of the text asks for tagging.
 
     Raises:
-        DataError: as `read_chunks` and `learn`.
+        DataError: as `read_chunks` and `learn`; or the target is the only column.
         RecipeError: a name that no recipe can have.
     """
     known = datasets().get(source)
     # Some data sets have a file for every class.
     table = read_table(source) if known else next(read_chunks(source, query=query, encoding=encoding))
     data = DataRecipe(source=source, query=query, target=target, encoding=encoding)
-    task = infer_task(table, data)
-    reasons, kinds = _look(table, data, known)
+    if list(table.columns) == [target]:
+        raise DataError(
+            f"{source}: the target {target!r} is the only column; the words of a text are predicted by a recipe without"
+            " a target, of task: next_word or fill_blank"
+        )
+    task: Task = "tagging" if holds_tags(table, target) else infer_task(table, data)
+    reasons, kinds = _look_at_tagged(table, target) if task == "tagging" else _look(table, data, known)
     data = data.model_copy(update={"drop": tuple(reasons), "kinds": kinds})
     contract, notices = learn(table, data, task)
     chosen: dict[str, Any] = {
         "source": source,
         "query": query,
         "test": known.test if known else None,
+        "validation": known.validation if known else None,
         "target": target,
         "encoding": encoding,
         "drop": list(reasons),
@@ -55,6 +62,8 @@ def draft_recipe(source: str, target: str, name: str, query: str | None = None, 
         positive = positive_class(contract.target, data, codes)
         chosen["positive"] = None if positive is None else contract.target.values[positive]
     document = {"name": name, "task": task, "data": {key: value for key, value in chosen.items() if value is not None}}
+    if task == "tagging":
+        document["features"] = {"text": {"tokens": "spaced"}}
     parse_recipe(document, where="the drafted recipe")
     lines = [*_heading(table, contract, notices, name), *_section(Recipe, document, (), reasons)]
     return "\n".join(lines) + "\n"
@@ -88,6 +97,12 @@ def _look(table: Table, data: DataRecipe, known: Dataset | None) -> tuple[dict[s
         elif known and name in known.drop:
             reasons[name] = f"{name} is no feature of this data set"
     return reasons, kinds
+
+
+def _look_at_tagged(table: Table, target: str) -> tuple[dict[str, str], dict[str, Kind]]:
+    """The same for tagging, which reads one text."""
+    others = [name for name in table.columns if name not in (TEXT, target)]
+    return {name: f"{name} is not read by tagging" for name in others}, {TEXT: "text"}
 
 
 def _heading(table: Table, contract: Contract, notices: list[str], name: str) -> Iterator[str]:

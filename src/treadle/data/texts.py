@@ -58,6 +58,20 @@ def is_free_text(cells: Column, missing: Missing) -> bool:
     return sum(len(text.split()) >= PROSE_WORDS or is_address(text) for text in texts) > len(present) / 2
 
 
+def holds_tags(table: Table, target: str) -> bool:
+    """Whether the target has a tag for every token of the column `text`, in every row, and several in one of them."""
+    if target == TEXT or TEXT not in table.columns or target not in table.columns:
+        return False
+    counts = []
+    for line, cell in zip(table.columns[TEXT].tolist(), table.columns[target].tolist(), strict=True):
+        if not isinstance(line, str) or not isinstance(cell, str):
+            return False
+        counts.append(len(cut_at_blanks(line)))
+        if counts[-1] != len(cut_at_blanks(cell)):
+            return False
+    return max(counts, default=0) > 1
+
+
 def missing_words(recipe: DataRecipe, task: Task | None) -> tuple[str, ...]:
     """Cells of text that mean "no value": `null` is a word like any other to a task that answers at every token.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 NO_BREAK = "\u00a0"
 """Stands for a blank inside a token."""
-BETWEEN_BLANKS = r"\S+(?:\u00a0+\S+)*"
+BETWEEN_BLANKS = rf"\S+(?:{NO_BREAK}+\S+)*"
 """What stands between blanks; no-break spaces between its parts belong to it."""
 MOST_TOKENS = 2**16
 """Tokens of a sentence; more are many sentences without the blank lines between them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from treadle.data.tokens import BETWEEN_BLANKS
 from treadle.features.stop_words import STOP_WORDS
 from treadle.text_recipe import TextRecipe
 
@@ -28,7 +29,6 @@ WORD = f"{_LETTERS}(?:'{_LETTERS})*|[{_SIGNS}]"
 WORD_OR_MARK = f"{WORD}|[{_MARKS}']"
 """A word, or a single punctuation mark, symbol or emoji."""
 CHARACTER = r"[\s\S]"
-SPACED = r"\S+"
 
 # Python and the library behind tokenizer.json read these expressions the same.
 
@@ -38,7 +38,7 @@ def pattern_of(recipe: TextRecipe) -> str:
     if recipe.tokens == "characters":
         return CHARACTER
     if recipe.tokens == "spaced":
-        return SPACED
+        return BETWEEN_BLANKS
     return WORD if "punctuation" in recipe.drop else WORD_OR_MARK
 
 
