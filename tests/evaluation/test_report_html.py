@@ -12,6 +12,7 @@ from treadle.evaluation import plots
 from treadle.evaluation.evaluation import Confusion
 from treadle.evaluation.report import Report
 from treadle.evaluation.report_html import render_report
+from treadle.evaluation.terms import figure
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
@@ -98,6 +99,46 @@ def colours(svg: str) -> list[str]:
 
 def test_the_same_report_gives_the_same_bytes(report: Report) -> None:
     assert render_report(report) == render_report(report)
+
+
+OF_TOKENS = ["next_word", "fill_blank", "tagging", "spans"]
+
+
+@pytest.fixture(params=OF_TOKENS)
+def report_of_tokens(request: pytest.FixtureRequest) -> Report:
+    made: Report = request.getfixturevalue(request.param)
+    return made
+
+
+def test_words_and_tags_are_reported_as_such(report_of_tokens: Report) -> None:
+    evaluation = report_of_tokens.evaluation
+    html = render_report(report_of_tokens)
+    text = " ".join(Page(html).text.split())
+    rows = "sentences" if evaluation.task == "tagging" else "lines"
+    assert f"On {evaluation.tokens:,} words of {evaluation.rows} {rows}" in text
+    assert f"The vocabulary has {evaluation.vocabulary} words" in text
+    assert f"{100 * (evaluation.unknown_share or 0):.1f} % of the words counted are not in it" in text
+    for figures in (evaluation.metrics, *evaluation.opponents.values()):
+        for metric, value in figures.items():
+            assert figure(metric, value) in text
+    for note in evaluation.opponent_notes.values():
+        assert note in text
+    assert "Learning curve" in text
+    for word in ("class", "classes", "positive", "threshold"):
+        assert not re.search(rf"\b{word}\b", text, re.IGNORECASE)
+    assert ("What it answers" in text) is (evaluation.task == "tagging")
+
+
+def test_seventeen_tags_have_a_table_of_shares_and_their_commonest_mistakes(tagging: Report) -> None:
+    html = render_report(tagging)
+    confusion = tagging.evaluation.confusion
+    assert confusion is not None
+    assert len(confusion.labels) == 17
+    text = Page(html).text
+    for mistake in confusion.mistakes(12):
+        assert f"{mistake.truth}{mistake.answer}{mistake.times:,} of {mistake.of:,}" in text
+    table = html[html.index('<table class="confusion compact">') :]
+    assert table[: table.index("</table>")].count("<td") == 17 * 17
 
 
 def test_text_of_the_user_is_harmless(two_classes: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from treadle.evaluation import evaluate
 from treadle.evaluation.evaluation import Evaluation
 from treadle.evaluation.report import Report
 from treadle.evaluation.report_text import print_evaluation, print_report
+from treadle.evaluation.terms import figure
+
+OF_TOKENS = ["next_word", "fill_blank", "tagging", "spans"]
 
 
 def printed(report: Report | Evaluation, width: int = 80, encoding: str = "utf-8", **settings: Any) -> str:
@@ -51,11 +55,28 @@ def test_it_says_all_that_matters(two_classes: Any) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 100])
-@pytest.mark.parametrize("name", ["two_classes", "three_classes", "regression"])
+@pytest.mark.parametrize("name", ["two_classes", "three_classes", "regression", *OF_TOKENS])
 def test_it_fits_and_cuts_nothing(name: str, width: int, request: pytest.FixtureRequest) -> None:
-    text = printed(request.getfixturevalue(name).report(), width)
+    made = request.getfixturevalue(name)
+    text = printed(made if isinstance(made, Report) else made.report(), width)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     assert "…" not in text
+
+
+@pytest.mark.parametrize("name", OF_TOKENS)
+def test_words_and_tags_are_reported_as_such(name: str, request: pytest.FixtureRequest) -> None:
+    report = request.getfixturevalue(name)
+    evaluation = report.evaluation
+    text = words(printed(report))
+    rows = "sentences" if evaluation.task == "tagging" else "lines"
+    assert f"judged on {evaluation.tokens:,} words of {evaluation.rows} {rows}" in text
+    assert f"The vocabulary has {evaluation.vocabulary} words" in text
+    assert evaluation.verdict in text
+    for figures in (evaluation.metrics, *evaluation.opponents.values()):
+        for metric, value in figures.items():
+            assert figure(metric, value) in text
+    for word in ("class", "classes", "positive", "threshold"):
+        assert not re.search(rf"\b{word}\b", text, re.IGNORECASE)
 
 
 def test_no_colour_and_no_escape_codes_where_it_is_piped(two_classes: Any) -> None:

@@ -10,7 +10,7 @@ from treadle.evaluation.verdict import Comparison, Standing, judge
 
 def standing(primary: str, network: float, comparisons: dict[str, Comparison], *, signal: bool = True) -> Standing:
     trivial = {"roc_auc": "majority", "mae": "median", "rmse": "mean"}[primary]
-    return Standing(primary, network, comparisons, trivial, signal=signal, confidence=0.95)
+    return Standing("classification", primary, network, comparisons, trivial, signal=signal, confidence=0.95)
 
 
 def test_no_signal() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -57,12 +57,32 @@ class Calibration(_Figures):
     """Expected calibration error: mean distance of `predicted` from `observed`, weighted by rows."""
 
 
+class Mistake(NamedTuple):
+    """How often one class was taken for another."""
+
+    truth: Label
+    answer: Label
+    times: int
+    of: int
+    """How often the truth was so."""
+
+
 class Confusion(_Figures):
     """How often each class was answered for each class."""
 
     labels: tuple[Label, ...]
     counts: tuple[tuple[int, ...], ...]
     """counts[truth][answer]."""
+
+    def mistakes(self, most: int) -> list[Mistake]:
+        """What is most often taken for another, the commonest mistake first."""
+        found = [
+            Mistake(self.labels[truth], self.labels[answer], count, sum(counts))
+            for truth, counts in enumerate(self.counts)
+            for answer, count in enumerate(counts)
+            if truth != answer and count
+        ]
+        return sorted(found, key=lambda mistake: -mistake.times)[:most]
 
 
 class Curve(_Figures):

@@ -62,7 +62,8 @@ class SequenceTerms:
     labels: tuple[str, ...] = ()
     """The tags, by their codes (tagging)."""
     seen: frozenset[str] = frozenset()
-    """The words of the training rows as they are written (tagging): see `words_of`."""
+    """The words of the training rows as they are written (tagging): see `words_of`. Where they are not known there are
+    none, and accuracy over unseen words is not measured."""
 
     @property
     def begin(self) -> int:
@@ -99,7 +100,10 @@ def words_of(lines: Lines) -> frozenset[str]:
 
 
 def unseen(lines: Lines, seen: frozenset[str]) -> Mask:
-    """Whether each word of tagged sentences is none of those `seen` in training, shape (targets,)."""
+    """Whether each word of tagged sentences is none of those `seen` in training, shape (targets,); of none where these
+    are not known."""
+    if not seen:
+        return np.zeros(len(lines.due), np.bool_)
     words = [word for text, due in zip(lines.texts, lines.targets, strict=True) if len(due) for word in text.split(" ")]
     assert len(words) == len(lines.due)
     return np.fromiter((word not in seen for word in words), np.bool_, len(words))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from treadle.bundle.answers import Label
 from treadle.data.split import Leakage
 from treadle.evaluation.evaluation import Evaluation
+from treadle.evaluation.terms import SUBJECTS
 
 
 class LearningCurve(BaseModel):
@@ -87,16 +89,44 @@ def label_text(label: Label) -> str:
     return printable(str(label))
 
 
-def class_sentence(evaluation: Evaluation) -> str | None:
-    """Which class the metrics speak of; None in regression."""
+def subject(evaluation: Evaluation) -> str:
+    """What the network does: `classification of Exited`."""
+    return printable(SUBJECTS[evaluation.task].format(target=evaluation.target))
+
+
+def counted(evaluation: Evaluation) -> str:
+    """What the figures were counted on: `2,000 rows`, `5,942 words of 824 lines`."""
+    if evaluation.tokens is None:
+        return f"{evaluation.rows:,} rows"
+    rows = "sentences" if evaluation.task == "tagging" else "lines"
+    return f"{evaluation.tokens:,} words of {evaluation.rows:,} {rows}"
+
+
+def about_sentence(evaluation: Evaluation) -> str | None:
+    """What the metrics speak of: a class, or which words; None in regression."""
     if evaluation.task == "regression":
         return None
+    if evaluation.tokens is not None:
+        return " ".join(_about_words(evaluation))
     if evaluation.positive is None:
         return f"F1, precision, recall and ROC AUC are means over the {len(evaluation.labels)} classes."
     about = f"F1, precision and recall are those of the class {evaluation.target} = {label_text(evaluation.positive)}"
     if evaluation.threshold is None:
         return f"{about}."
     return f"{about}, which is answered when its probability reaches {evaluation.threshold:.3g}."
+
+
+def _about_words(evaluation: Evaluation) -> Iterator[str]:
+    times = f" that training saw at least {evaluation.min_count:,} times" if (evaluation.min_count or 1) > 1 else ""
+    yield f"The vocabulary has {evaluation.vocabulary:,} words{times}."
+    if evaluation.unknown_share:
+        unknown = f"{100 * evaluation.unknown_share:.1f} % of the words counted are not in it"
+        one = "" if evaluation.labels else ": for every model they are one word more, and none is right about them"
+        yield f"{unknown}{one}."
+    if "accuracy_unseen" in evaluation.metrics:
+        yield "Accuracy, unseen, is that over words which no training sentence has."
+    if "f1" in evaluation.metrics:
+        yield "F1, precision and recall are those of whole spans, of which both ends and the kind have to be right."
 
 
 def leakage_sentences(leakage: Leakage) -> list[str]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 from treadle.evaluation import plots
 from treadle.evaluation.evaluation import Confusion, Evaluation
 from treadle.evaluation.page import page
-from treadle.evaluation.report import Report, class_sentence, label_text, leakage_sentences, printable
-from treadle.evaluation.terms import METRICS, SHORT, TRIVIAL, figure, span
+from treadle.evaluation.report import (
+    Report,
+    about_sentence,
+    counted,
+    label_text,
+    leakage_sentences,
+    printable,
+    subject,
+)
+from treadle.evaluation.terms import METRICS, TRIVIAL, figure, opponent_over_column, span
 from treadle.evaluation.verdict import Outcome
 
 HEADLINES: dict[Outcome, str] = {
@@ -17,10 +26,24 @@ HEADLINES: dict[Outcome, str] = {
     "not_worth_it": "Not worth it",
     "no_signal": "No signal",
 }
-TILES = {"classification": ("roc_auc", "accuracy", "f1", "log_loss"), "regression": ("mae", "rmse", "r2")}
+TILES = {
+    "classification": ("roc_auc", "accuracy", "f1", "log_loss"),
+    "regression": ("mae", "rmse", "r2"),
+    "next_word": ("perplexity", "accuracy", "top5_accuracy"),
+    "fill_blank": ("perplexity", "accuracy", "top5_accuracy"),
+    "tagging": ("f1", "accuracy", "accuracy_unseen"),
+}
+
+_CHOSEN = "What the opponents are, all chosen on the validation rows"
+_LEARNT = "What the opponents are, all learnt from the training rows"
+
+_WORDS = {"tagging": ("words", "tag", "tags")}
+"""What a confusion counts, by one and by more of which label, where it is not of rows by class."""
 
 MOST_CLASSES = 12
-"""Classes for which a confusion table can be read; beyond, its largest cells are listed."""
+"""Classes for which a table of counts can be read; beyond, the largest are listed."""
+MOST_SHARES = 24
+"""Classes for which a table of shares can be read beside that list."""
 
 
 def render_report(report: Report) -> str:
@@ -46,7 +69,7 @@ def _text(text: str) -> str:
 
 def _header(report: Report) -> str:
     evaluation = report.evaluation
-    what = f"{evaluation.task} of {evaluation.target}, from {report.source}"
+    what = f"{subject(evaluation)}, from {report.source}"
     return f"<header><p>Treadle report</p><h1>{_text(report.name)}</h1><p>{_text(what)}</p></header>"
 
 
@@ -73,7 +96,7 @@ def _tiles(evaluation: Evaluation) -> str:
 def _metrics(evaluation: Evaluation) -> str:
     models = {"network": evaluation.metrics, **evaluation.opponents}
     intervals = {"network": evaluation.intervals, **evaluation.opponent_intervals}
-    heads = "".join(f'<th scope="col">{SHORT.get(name, name)}</th>' for name in models)
+    heads = "".join(f'<th scope="col">{opponent_over_column(name, evaluation.task)}</th>' for name in models)
     rows = []
     for metric in evaluation.metrics:
         found = [figures[metric] for figures in models.values() if metric in figures]
@@ -102,10 +125,10 @@ def _cell(metric: str, value: float | None, ends: tuple[float, float] | None, be
 def _how(evaluation: Evaluation) -> str:
     """What the figures are figures of."""
     distinct = f" ({evaluation.distinct_rows:,} of them distinct)" if evaluation.distinct_rows < evaluation.rows else ""
-    sentences = [f"On {evaluation.rows:,} rows{distinct} that training never saw."]
+    sentences = [f"On {counted(evaluation)}{distinct} that training never saw."]
     if evaluation.skipped:
         sentences.append(f"{evaluation.skipped:,} rows that break the contract were left out.")
-    about = class_sentence(evaluation)
+    about = about_sentence(evaluation)
     if about is not None:
         sentences.append(about)
     sentences.append(
@@ -117,7 +140,10 @@ def _how(evaluation: Evaluation) -> str:
 def _forest(evaluation: Evaluation) -> str:
     # The trivial opponents, far behind as a rule, would press all others against zero.
     shown = {name: found for name, found in evaluation.differences.items() if name not in TRIVIAL}
-    notes = "".join(f"<li>{SHORT[name]}: {_text(note)}</li>" for name, note in evaluation.opponent_notes.items())
+    notes = "".join(
+        f"<li>{opponent_over_column(name, evaluation.task)}: {_text(note)}</li>"
+        for name, note in evaluation.opponent_notes.items()
+    )
     if not shown:
         return ""
     title = METRICS[evaluation.primary].title
@@ -129,7 +155,7 @@ def _forest(evaluation: Evaluation) -> str:
     caption = (
         f"Every line is the {100 * evaluation.confidence:g} % interval of a difference on the same test rows. Green, "
         "right of zero: the network is better. Red, left of it: the opponent is. Amber: this test set cannot tell. "
-        "What the opponents are, all chosen on the validation rows:"
+        f"{_LEARNT if evaluation.tokens is not None else _CHOSEN}:"
     )
     return (
         f'<figure class="below"><h3>Is the difference more than luck?</h3>{_scroll(chart, "Differences")}'
@@ -138,8 +164,8 @@ def _forest(evaluation: Evaluation) -> str:
 
 
 def _answers(evaluation: Evaluation) -> str:
-    figures = _of_classes(evaluation) if evaluation.task == "classification" else _of_values(evaluation)
-    return f'<h2>What it answers</h2><div class="figures">{"".join(figures)}</div>'
+    figures = _of_values(evaluation) if evaluation.task == "regression" else _of_classes(evaluation)
+    return f'<h2>What it answers</h2><div class="figures">{"".join(figures)}</div>' if figures else ""
 
 
 def _of_classes(evaluation: Evaluation) -> list[str]:
@@ -158,47 +184,72 @@ def _of_classes(evaluation: Evaluation) -> list[str]:
             f"probabilities are as frequent as they say. Expected calibration error {found.error:.3f}."
         )
         figures.append(_figure("Calibration", plots.svg("Reliability diagram", plots.calibration(found)), caption))
-    confusion = evaluation.confusion
-    if confusion is not None and len(confusion.labels) <= MOST_CLASSES:
-        caption = "Test rows by their true class (rows) and the class that was answered (columns)."
-        kind = "whole" if len(confusion.labels) > 3 else "part"
-        figures.append(_figure("Confusion", _scroll(_confusion(confusion), "Confusion"), caption, kind))
-    elif confusion is not None:
-        caption = "The classes that are most often taken for another."
-        figures.append(_figure("Mistakes", _scroll(_mistakes(confusion), "Mistakes"), caption))
+    if evaluation.confusion is not None:
+        figures += _of_mistakes(evaluation.confusion, *_WORDS.get(evaluation.task, ("test rows", "class", "classes")))
     return figures
 
 
+def _of_mistakes(confusion: Confusion, what: str, label: str, labels: str) -> list[str]:
+    """The confusion of classes or tags.
+
+    Args:
+        confusion: the counts.
+        what: what is counted: `test rows`.
+        label: `class` or `tag`.
+        labels: more than one of them.
+    """
+    kinds = len(confusion.labels)
+    if kinds <= MOST_CLASSES:
+        caption = f"{what.capitalize()} by their true {label} (rows) and the {label} that was answered (columns)."
+        kind = "whole" if kinds > 3 else "part"
+        return [_figure("Confusion", _scroll(_confusion(confusion), "Confusion"), caption, kind)]
+    caption = f"The {labels} that are most often taken for another."
+    mistakes = _scroll(_mistakes(confusion, what), "Mistakes")
+    if kinds > MOST_SHARES:
+        return [_figure("Mistakes", mistakes, caption)]
+    shares = f"How many of 100 {what} of a true {label} (rows) were given each {label} (columns)."
+    return [
+        _figure("Confusion", _scroll(_shares(confusion), "Confusion"), shares, "whole"),
+        _figure("Mistakes", mistakes, caption, "whole"),
+    ]
+
+
 def _confusion(confusion: Confusion) -> str:
+    return _square(
+        confusion,
+        "confusion",
+        lambda count, share: f"{count:,}<small>{100 * share:.1f} %</small>",
+    )
+
+
+def _shares(confusion: Confusion) -> str:
+    """The same of many classes, in cells so small that only a share stands in them, and none where it rounds to 0."""
+    return _square(confusion, "confusion compact", lambda _, share: f"{100 * share:.0f}" if share >= 0.005 else "")
+
+
+def _square(confusion: Confusion, kind: str, cell: Callable[[int, float], str]) -> str:
     labels = [_text(label_text(label)) for label in confusion.labels]
     heads = "".join(f'<th scope="col">{label}</th>' for label in labels)
     rows = []
     for label, counts in zip(labels, confusion.counts, strict=True):
-        total = max(sum(counts), 1)
+        shares = [count / max(sum(counts), 1) for count in counts]
         cells = [
-            f'<td style="--share:{60 * count / total:.0f}%">{count:,}<small>{100 * count / total:.1f} %</small></td>'
-            for count in counts
+            f'<td style="--share:{60 * share:.0f}%">{cell(count, share)}</td>'
+            for count, share in zip(counts, shares, strict=True)
         ]
         rows.append(f'<tr><th scope="row">{label}</th>{"".join(cells)}</tr>')
     head = f'<thead><tr><th scope="col">true \\ answered</th>{heads}</tr></thead>'
-    return f'<table class="confusion">{head}<tbody>{"".join(rows)}</tbody></table>'
+    return f'<table class="{kind}">{head}<tbody>{"".join(rows)}</tbody></table>'
 
 
-def _mistakes(confusion: Confusion) -> str:
-    labels = [_text(label_text(label)) for label in confusion.labels]
-    cells = [
-        (count, labels[truth], labels[answer], sum(counts))
-        for truth, counts in enumerate(confusion.counts)
-        for answer, count in enumerate(counts)
-        if truth != answer and count
-    ]
-    cells.sort(key=lambda cell: -cell[0])
+def _mistakes(confusion: Confusion, what: str) -> str:
     rows = "".join(
-        f'<tr><th scope="row">{truth}</th><th>{answer}</th><td>{count:,} of {total:,}</td></tr>'
-        for count, truth, answer, total in cells[:MOST_CLASSES]
+        f'<tr><th scope="row">{_text(label_text(mistake.truth))}</th><th>{_text(label_text(mistake.answer))}</th>'
+        f"<td>{mistake.times:,} of {mistake.of:,}</td></tr>"
+        for mistake in confusion.mistakes(MOST_CLASSES)
     )
-    head = '<thead><tr><th scope="col">true</th><th scope="col">answered</th><th scope="col">rows</th></tr></thead>'
-    return f'<table class="confusion">{head}<tbody>{rows}</tbody></table>'
+    head = f'<thead><tr><th scope="col">true</th><th scope="col">answered</th><th scope="col">{what}</th></tr></thead>'
+    return f'<table class="confusion pairs">{head}<tbody>{rows}</tbody></table>'
 
 
 def _of_values(evaluation: Evaluation) -> list[str]:

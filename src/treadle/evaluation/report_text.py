@@ -8,8 +8,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from treadle.evaluation.evaluation import Difference, Evaluation
-from treadle.evaluation.report import Report, class_sentence, leakage_sentences, printable
-from treadle.evaluation.terms import METRICS, SHORT, TRIVIAL, change, figure, span
+from treadle.evaluation.report import Report, about_sentence, counted, leakage_sentences, printable, subject
+from treadle.evaluation.terms import METRICS, TRIVIAL, change, figure, opponent_over_column, span
 from treadle.evaluation.verdict import Outcome
 
 STYLES: dict[Outcome, str] = {
@@ -25,7 +25,7 @@ FOREST_WIDTH = 25
 def print_report(report: Report, console: Console) -> None:
     """Print what training has come to: rows, leakage, metrics beside the opponents', verdict, and what to do next."""
     evaluation = report.evaluation
-    what = printable(f"{evaluation.task} of {evaluation.target}, from {report.source}")
+    what = f"{subject(evaluation)}, from {printable(report.source)}"
     _block(console, Text.assemble((printable(report.name), "bold"), "  ", (what, "dim")))
     _block(console, _facts(report, plain=console.options.ascii_only))
     print_evaluation(evaluation, console)
@@ -37,7 +37,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Print the metrics with their intervals, the opponents where there are any, and the verdict."""
     _block(console, _heading(evaluation))
     console.print(Padding(_metrics(evaluation), (0, 0, 0, 2)))
-    sentence = class_sentence(evaluation)
+    sentence = about_sentence(evaluation)
     if sentence:
         console.print(Padding(Text(printable(sentence), "dim"), (0, 0, 0, 2)))
     if evaluation.differences:
@@ -85,7 +85,7 @@ def _spark(losses: tuple[float, ...]) -> str:
 def _heading(evaluation: Evaluation) -> Text:
     distinct = f" ({evaluation.distinct_rows:,} distinct)" if evaluation.distinct_rows < evaluation.rows else ""
     skipped = f", {evaluation.skipped:,} left out" if evaluation.skipped else ""
-    return Text(f"judged on {evaluation.rows:,} rows{distinct}{skipped}", "bold")
+    return Text(f"judged on {counted(evaluation)}{distinct}{skipped}", "bold")
 
 
 def _metrics(evaluation: Evaluation) -> Grid:
@@ -94,7 +94,7 @@ def _metrics(evaluation: Evaluation) -> Grid:
     table.add_column("network", justify="right")
     table.add_column(f"{100 * evaluation.confidence:g} % interval", no_wrap=True)
     for name in evaluation.opponents:
-        table.add_column(SHORT[name].replace(" ", "\n"), justify="right")
+        table.add_column(opponent_over_column(name, evaluation.task).replace(" ", "\n"), justify="right")
     for metric, value in evaluation.metrics.items():
         others = [found.get(metric) for found in evaluation.opponents.values()]
         defined = [other for other in others if other is not None]
@@ -128,7 +128,7 @@ def _forest(evaluation: Evaluation, *, plain: bool) -> Grid:
     reach = _reach(evaluation)
     for name, difference in evaluation.differences.items():
         forest.add_row(
-            SHORT[name],
+            opponent_over_column(name, evaluation.task),
             change(evaluation.primary, difference.difference, beside),
             Text(span(evaluation.primary, (difference.low, difference.high), beside), "dim"),
             _line(difference, reach, plain=plain),

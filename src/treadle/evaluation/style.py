@@ -52,6 +52,11 @@ td.best { color: var(--good); font-weight: 650; }
 .confusion small { color: inherit; }
 .confusion th { overflow-wrap: break-word; white-space: normal; max-width: 14rem; }
 .confusion th, .confusion td { padding: 0.5rem 0.7rem; }
+.pairs thead th:nth-child(2) { text-align: left; }
+.compact { font-size: 0.85rem; }
+.compact th, .compact td { padding: 0.3rem 0.35rem; }
+.compact thead th { font-size: 0.75rem; text-align: right; }
+.compact tbody th { white-space: nowrap; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(21rem, 100%), 1fr)); gap: 1rem; }
 .figures > :last-child:nth-child(odd) { grid-column: 1 / -1; }
 figure { margin: 0; padding: 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }

@@ -47,13 +47,13 @@ def _most_frequent(counts: NDArray[np.int64], validation: Lines, terms: Sequence
     rare = counts[seen == 1].sum(axis=0) + counts[UNKNOWN] * (seen[UNKNOWN] != 1)
     candidates = {"of all words": int(np.argmax(overall))}
     if rare.any():
-        candidates["of those that are rare in it"] = int(np.argmax(rare))
+        candidates["of rare words"] = int(np.argmax(rare))
     read, due = validation.read, validation.due
     of_new = due[new[read]]
     whose = max(candidates, key=lambda whose: np.count_nonzero(of_new == candidates[whose]))
     tags[new] = candidates[whose]
     label = terms.labels[candidates[whose]]
-    return tags, f"each word's tag in training; for a word that it did not see, {label}, the commonest {whose}"
+    return tags, f"each word's tag in training; {label}, the commonest {whose}, for words that it did not see"
 
 
 def _judge(tags: Tags, terms: SequenceTerms) -> Judge:

@@ -71,8 +71,8 @@ TRIVIAL = frozenset({"majority", "median", "mean", "unigram"})
 SUBJECTS = {
     "classification": "classification of {target}",
     "regression": "regression of {target}",
-    "next_word": "the next word of {target}",
-    "fill_blank": "a missing word of {target}",
+    "next_word": "the next word of each {target}",
+    "fill_blank": "a missing word of each {target}",
     "tagging": "tagging with {target}",
 }
 """What a network does, by task; `target` is the column it answers, or the text whose own words it answers."""

@@ -83,18 +83,16 @@ def _blocks(lines: Lines, answer: Answer, terms: SequenceTerms) -> Iterator[Word
 
 
 def _note(model: WordModel, words: int, task: str) -> str:
-    learnt = f"learnt from {words:,} words"
     sides = ", used from both sides of the gap" if task == "fill_blank" and len(model.orders) > 1 else ""
     if len(model.orders) == 1:
-        discounts = _listed(model.orders[0].discounts)
-        return f"every word's share, {learnt}, discounted by {discounts} for what no text has shown yet"
+        return f"every word's share of {words:,} training words, discounted by {_listed(model.orders[0].discounts)}"
     runs = "; ".join(
         f"{_listed(order.discounts)} of {length} word{'s' if length > 1 else ''}"
         for length, order in reversed(list(enumerate(model.orders, start=1)))
     )
     return (
-        f"interpolated modified Kneser-Ney (Chen and Goodman 1999), {learnt}{sides}; discounts of what was counted "
-        f"once, twice and more often: {runs}"
+        f"interpolated modified Kneser-Ney (Chen and Goodman 1999) of {words:,} training words{sides}; discounts of "
+        f"what was counted once, twice and more often: {runs}"
     )
 
 

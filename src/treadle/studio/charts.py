@@ -7,13 +7,15 @@ from typing import Any
 import altair as alt
 
 from treadle.evaluation.evaluation import Calibration, Confusion, Curve, Evaluation, Residuals
-from treadle.evaluation.terms import METRICS, SHORT, TRIVIAL
+from treadle.evaluation.terms import METRICS, SHORT, TRIVIAL, opponent_over_column
 
 UP, DOWN, QUIET = "#c2572b", "#2f6f9f", "#8a8f98"
 """Rust raises, blue lowers: told apart by people who see no red or no green, on light and dark pages."""
 
 OTHERS = (QUIET, "#b08d2e", "#7a5ea8", "#4d8f68")
 NETWORK = "this network"
+MANY = 8
+"""Classes beyond which a chart of confusions writes small."""
 
 Rows = list[dict[str, Any]]
 Layers = alt.LayerChart | alt.FacetChart
@@ -49,7 +51,9 @@ def standing_chart(evaluation: Evaluation) -> Layers:
         # Those that look at no feature lie far off unless there is no signal, and would press all others together.
         if primary in metrics and (name not in TRIVIAL or evaluation.outcome == "no_signal"):
             interval = evaluation.opponent_intervals.get(name, {}).get(primary)
-            rows.append(_standing(SHORT[name], metrics[primary], interval, network=False))
+            rows.append(
+                _standing(opponent_over_column(name, evaluation.task), metrics[primary], interval, network=False)
+            )
     higher = METRICS[primary].higher_is_better
     rows.sort(key=lambda row: row["value"], reverse=higher)
     title = f"{METRICS[primary].title} on test rows ({'higher' if higher else 'lower'} is better)"
@@ -99,18 +103,23 @@ def confusion_chart(confusion: Confusion) -> Layers:
         for truth, counts in zip(labels, confusion.counts, strict=True)
         for answer, count in zip(labels, counts, strict=True)
     ]
+    many = len(labels) > MANY
+    # Upright names and small counts, where they stand close.
+    names = alt.Axis(labelAngle=-90 if many else 0, orient="top", labelLimit=120)
     base = alt.Chart(alt.InlineData(values=rows)).encode(
-        x=alt.X("answer:N", sort=labels, title="Answer", axis=alt.Axis(labelAngle=0, orient="top", labelLimit=120)),
+        x=alt.X("answer:N", sort=labels, title="Answer", axis=names),
         y=alt.Y("truth:N", sort=labels, title="Truth", axis=alt.Axis(labelLimit=120)),
+        tooltip=["truth:N", "answer:N", "rows:Q", alt.Tooltip("share:Q", format=".1%")],
     )
     squares = base.mark_rect().encode(
         color=alt.Color("share:Q", scale=alt.Scale(domain=[0, 1], range=["#eef3f8", DOWN]), legend=None)
     )
-    counts = base.mark_text(fontSize=14).encode(
+    shown = base.transform_filter("datum.rows > 0") if many else base
+    counts = shown.mark_text(fontSize=8 if many else 14).encode(
         text=alt.Text("rows:Q", format=","),
         color=alt.condition("datum.share > 0.55", alt.value("white"), alt.value("#1f2937")),
     )
-    return alt.layer(squares, counts, height=max(200, 44 * len(labels) + 60))
+    return alt.layer(squares, counts, height=max(200, (24 if many else 44) * len(labels) + 60))
 
 
 def roc_chart(curves: dict[str, Curve]) -> Layers:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from treadle.bundle.bundle import Bundle
 from treadle.evaluation.evaluation import Evaluation
-from treadle.evaluation.report import class_sentence
+from treadle.evaluation.report import about_sentence, counted
 from treadle.evaluation.terms import METRICS, figure, span
 from treadle.studio import figures
 from treadle.studio.figures import Cell
@@ -26,7 +26,7 @@ def show(bundle: Bundle, path: Path) -> None:
         rows = [_figure(name, value, evaluation) for name, value in evaluation.metrics.items()]
         figures.show([], rows, stacked=False)
         confidence = f"with {100 * evaluation.confidence:g} % intervals"
-        words = f"On {number(evaluation.rows)} rows it never saw, {confidence}. {class_sentence(evaluation) or ''}"
+        words = f"On {counted(evaluation)} it never saw, {confidence}. {about_sentence(evaluation) or ''}"
         st.caption(plain(words))
     if bundle.split:
         rows_of = [f"{number(bundle.split[part])} {words}" for part, words in PARTS.items() if part in bundle.split]

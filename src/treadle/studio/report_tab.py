@@ -11,14 +11,17 @@ from pydantic import ValidationError
 
 from treadle.bundle.bundle import Bundle
 from treadle.data.split import Leakage
-from treadle.evaluation.evaluation import Calibration, Confusion, Evaluation, Residuals
-from treadle.evaluation.report import class_sentence, leakage_sentences
-from treadle.evaluation.terms import METRICS, SHORT, figure, span
+from treadle.evaluation.evaluation import Calibration, Confusion, Evaluation, Mistake, Residuals
+from treadle.evaluation.report import about_sentence, counted, leakage_sentences
+from treadle.evaluation.terms import METRICS, figure, opponent_over_column, span
 from treadle.studio import charts, facts, figures
 from treadle.studio.figures import Cell
 from treadle.studio.text import capital, number, percent, plain
 
 Panel = Callable[[], None]
+
+MOST_SHOWN, MOST_LISTED = 24, 12
+"""Classes for which a chart of all confusions can be read, and the largest that are listed beyond."""
 
 
 def show(bundle: Bundle) -> None:
@@ -60,13 +63,16 @@ def _standing(evaluation: Evaluation) -> None:
     rows = [_line("this network", names, evaluation.metrics, evaluation.intervals, strong=True)]
     for model, metrics in evaluation.opponents.items():
         intervals = evaluation.opponent_intervals.get(model, {})
-        rows.append(_line(SHORT.get(model, model), names, metrics, intervals, strong=False))
+        rows.append(_line(opponent_over_column(model, evaluation.task), names, metrics, intervals, strong=False))
     figures.show(["", *(METRICS[name].title for name in names)], rows)
     sentences = [
-        f"{number(evaluation.rows)} test rows, {number(evaluation.distinct_rows)} of them distinct;",
+        f"Judged on {counted(evaluation)}, {number(evaluation.distinct_rows)} of them distinct;",
         f"{100 * evaluation.confidence:g} % intervals from {number(evaluation.resamples)} bootstrap resamples.",
-        class_sentence(evaluation) or "",
-        *(f"{capital(SHORT.get(name, name))}: {note}." for name, note in evaluation.opponent_notes.items()),
+        about_sentence(evaluation) or "",
+        *(
+            f"{capital(opponent_over_column(name, evaluation.task))}: {note}."
+            for name, note in evaluation.opponent_notes.items()
+        ),
     ]
     st.caption(plain(" ".join(sentences)))
 
@@ -101,8 +107,19 @@ def _roc(evaluation: Evaluation) -> None:
 
 def _confusion(evaluation: Evaluation, confusion: Confusion) -> None:
     _heading("Right and wrong answers")
-    st.caption(plain(f"Test rows by true and answered {evaluation.target}."))
-    _chart(charts.confusion_chart(confusion), "Test rows by true and answered class")
+    what = "Words" if evaluation.task == "tagging" else "Test rows"
+    if len(confusion.labels) > MOST_SHOWN:
+        st.caption(plain(f"What is most often taken for another {evaluation.target}."))
+        mistakes = confusion.mistakes(MOST_LISTED)
+        rows = [[Cell(str(each.truth)), Cell(str(each.answer)), _times(each)] for each in mistakes]
+        figures.show(["True", "Answered", what], rows, texts=2)
+        return
+    st.caption(plain(f"{what} by true and answered {evaluation.target}."))
+    _chart(charts.confusion_chart(confusion), f"{what} by true and answered {evaluation.target}")
+
+
+def _times(mistake: Mistake) -> Cell:
+    return Cell(f"{number(mistake.times)} of {number(mistake.of)}")
 
 
 def _residuals(evaluation: Evaluation, residuals: Residuals) -> None:
