@@ -82,7 +82,7 @@ def last_line(text: str) -> object:
 
 def epoch_seconds(cell: str) -> float:
     """Seconds of one epoch through the code that `treadle train` runs, without compilation."""
-    from treadle.run import build_network, build_task
+    from treadle.row_work import build_network, build_task
     from treadle.training import Examples, Progress, train
 
     training = f"training={{optimizer: adam, learning_rate: 0.001, batch_size: 32, epochs: {EPOCHS}, patience: null}}"

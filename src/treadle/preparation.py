@@ -71,14 +71,18 @@ def prepare(recipe: Recipe, data: object, on_bad_row: OnBadRow) -> Prepared:
     """
     table = _read(recipe, data)
     own_test = None if recipe.data.test is None else read_table(recipe.data.test, encoding=recipe.data.encoding)
-    task = recipe.task or infer_task(table, recipe.data)
+    task: Task
+    if recipe.task == "classification" or recipe.task == "regression":  # noqa: PLR1714 - narrows the type
+        task = recipe.task
+    else:
+        task = infer_task(table, recipe.data)
     recipe = _decided(recipe, task)
     parts = split(table, recipe.data, task, own_test)
     test_table = table.take(parts.test) if own_test is None else own_test.take(parts.test - len(table))
     contract, learnt = learn(table.take(parts.train), recipe.data, task)
     notices = list(learnt)
     train, validation, test = (
-        _keep_good(name, contract, rows, on_bad_row, notices)
+        keep_good(name, contract, rows, on_bad_row, notices)
         for name, rows in (
             ("training", table.take(parts.train)),
             ("validation", table.take(parts.validation)),
@@ -134,15 +138,23 @@ def _refuse_unused(recipe: Recipe, contract: Contract) -> None:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
+    """Rows of one set that keep the contract."""
+
     table: Table
     columns: dict[str, NDArray[Any]]
 
 
-def _keep_good(name: str, contract: Contract, table: Table, on_bad_row: OnBadRow, notices: list[str]) -> _Part:
+def keep_good(name: str, contract: Contract, table: Table, on_bad_row: OnBadRow, notices: list[str]) -> Part:
+    """The rows of a set that keep the contract.
+
+    Raises:
+        ContractError: some break it, and `on_bad_row` is `fail`.
+        DataError: none is left.
+    """
     checked = contract.check(table, with_target=True)
     if not checked.faults:
-        return _Part(table, checked.columns)
+        return Part(table, checked.columns)
     if on_bad_row == "fail":
         raise ContractError(describe_faults(checked.faults, table.source, "cannot be learnt from"))
     if not checked.good.any():
@@ -152,7 +164,7 @@ def _keep_good(name: str, contract: Contract, table: Table, on_bad_row: OnBadRow
     else:
         notices.append(f"{int((~checked.good).sum()):,} of {len(table):,} {name} rows break the contract: left out")
     columns = {column: cells[checked.good] for column, cells in checked.columns.items()}
-    return _Part(table.take(checked.good), columns)
+    return Part(table.take(checked.good), columns)
 
 
 def _answers(

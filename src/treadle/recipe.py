@@ -351,6 +351,7 @@ def _refuse_unused_of_sequences(recipe: Recipe) -> None:
         raise ValueError("features.text.tokens: tagging answers at every token, which are those between blanks: spaced")
     if task == "fill_blank" and text.tokens not in ("words", "spaced"):
         raise ValueError(f"features.text.tokens: {text.tokens} does not fit task: fill_blank, which takes words")
+    unused(network, ("affix_width",), used=text.affixes > 0, needs="features.text.affixes", within="model.sequence.")
     known = text.tokens in ("words", "spaced") and not text.hashing
     needs = "features.text.tokens: words, without hashing"
     unused(network, ("vectors",), used=known, needs=needs, within="model.sequence.")

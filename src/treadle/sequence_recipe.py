@@ -22,6 +22,8 @@ class SequenceRecipe(Section):
     """Width of a token's vector."""
     vectors: str | None = None
     """A file of word vectors (GloVe or word2vec text format, also .gz and .xz) from which embeddings start."""
+    affix_width: Positive = 64
+    """Width of the vector of a word's affixes and shape (features.text.affixes)."""
     units: Positive | Annotated[tuple[Positive, ...], Field(min_length=1)] = 128
     """Width of a layer's state, or of every layer's, as a list from the lowest to the highest."""
     layers: Positive = 1

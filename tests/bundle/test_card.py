@@ -102,6 +102,45 @@ def test_a_card_says_what_a_reader_asks_for(judged: Bundle) -> None:
         assert fact in card
 
 
+WORDS: dict[str, Any] = {
+    "target": "line",
+    "rows": 60,
+    "tokens": 5942,
+    "vocabulary": 2210,
+    "min_count": 2,
+    "unknown_share": 0.1833,
+    "metrics": {"perplexity": 123.45, "accuracy": 0.0887},
+    "intervals": {"perplexity": [117.4, 132.6]},
+    "opponents": {"kneser_ney": {"perplexity": 125.15}},
+    "resamples": 1000,
+    "confidence": 0.95,
+}
+
+
+def test_figures_of_words(judged: Bundle) -> None:
+    card = render_card(replace(judged, evaluation=WORDS))
+    for fact in (
+        "On 5,942 words of 60 test rows that neither",
+        "The vocabulary has 2,210 words that training saw at least 2 times.",
+        "18.3 % of the words counted are not in it: for every model they are one word more,",
+        "| `perplexity` | **123.5** | 117.4 to 132.6 | 125.2 |",
+    ):
+        assert fact in card
+
+
+def test_figures_of_tags(judged: Bundle) -> None:
+    confusion = {"labels": ["NOUN", "VERB"], "counts": [[20, 1], [2, 30]]}
+    tags = WORDS | {"labels": ["NOUN", "VERB"], "confusion": confusion, "min_count": 1, "metrics": {"accuracy": 0.9}}
+    card = render_card(replace(judged, evaluation=tags))
+    for fact in (
+        "The vocabulary has 2,210 words.",
+        "18.3 % of the words counted are not in it.",
+        "How often each tag was answered:",
+        "| `NOUN` | 20 | 1 |",
+    ):
+        assert fact in card
+
+
 def test_its_example_runs(judged: Bundle) -> None:
     code = re.search(r"```python\n(.*?)```", render_card(judged), re.DOTALL)
     assert code is not None

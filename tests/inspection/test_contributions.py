@@ -35,7 +35,7 @@ def predictor_of(function: Function, fields: tuple[Field, ...], *, answers: obje
     target = Field(name="y", kind="number", role="target")
     return SimpleNamespace(
         contract=Contract(fields=(*fields, target)),
-        answers=answers or RegressionAnswers(mean=10.0, scale=2.0),
+        row_answers=answers or RegressionAnswers(mean=10.0, scale=2.0),
         outputs=outputs,
         calls=calls,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from treadle.data.contract import Contract
 from treadle.data.databases import without_password
 from treadle.errors import BundleError
 from treadle.features import Features
+from treadle.recipe import Task
 
 FORMAT = 1
 """Version of the bundle's format, raised whenever an older Treadle could not read what a newer one writes."""
@@ -32,8 +33,6 @@ TOKENIZER = "tokenizer.json"
 """Only where text is read with a vocabulary."""
 _FEATURES = "features/"
 _NETWORK = "network/"
-
-Task = Literal["classification", "regression"]
 
 
 class Manifest(BaseModel):

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from treadle.bundle.answers import ClassificationAnswers
+from treadle.bundle.answers import ClassificationAnswers, TaggingAnswers, WordAnswers
 from treadle.data.catalogue import datasets
+from treadle.features.vocabulary import FIRST
 
 if TYPE_CHECKING:
     from treadle.bundle.bundle import Bundle
@@ -44,7 +45,9 @@ def _metadata(bundle: Bundle) -> Iterator[str]:
     yield "---"
     yield "library_name: treadle"
     reads = "text" if {field.kind for field in bundle.contract.features} == {"text"} else "tabular"
-    yield f"pipeline_tag: {reads}-{bundle.task}"
+    # The names under which the hub of models sorts them.
+    tags = {"next_word": "text-generation", "fill_blank": "fill-mask", "tagging": "token-classification"}
+    yield f"pipeline_tag: {tags.get(bundle.task, f'{reads}-{bundle.task}')}"
     yield f"model_name: {json.dumps(bundle.name)}"
     yield f"tags: [{reads}, onnx]"
     yield "---"
@@ -54,16 +57,28 @@ def _head(bundle: Bundle) -> Iterator[str]:
     verdict = (bundle.evaluation or {}).get("verdict")
     yield f"# {_plain(bundle.name)}"
     yield ""
-    yield f"A neural network for rows of a table: {bundle.task} of **{_plain(bundle.contract.target.name)}**."
+    name = _plain(bundle.contract.target_name)
+    heads = {
+        "next_word": f"A language model: it foretells the next word of **{name}**, and writes on.",
+        "fill_blank": f"A neural network that names the word missing from **{name}**, by what stands on both sides.",
+        "tagging": f"A neural network that tags every word of a sentence: **{name}**.",
+    }
+    yield heads.get(bundle.task, f"A neural network for rows of a table: {bundle.task} of **{name}**.")
     if verdict:
         yield ""
         yield f"**Verdict:** {_plain(_sentence(verdict))}"
 
 
 def _use(bundle: Bundle) -> Iterator[str]:
-    target = _plain(bundle.contract.target.name)
+    target = _plain(bundle.contract.target_name)
     yield "## Uses"
-    yield f"To predict {target} for rows like those it was trained on: with the columns below, collected the same way."
+    uses = {
+        "next_word": "To foretell and write text of the kind it was trained on.",
+        "fill_blank": "To name the missing word in text of the kind it was trained on.",
+        "tagging": f"To find {target} of sentences like those it was trained on, cut into words the same way.",
+    }
+    rows = f"To predict {target} for rows like those it was trained on: with the columns below, collected the same way."
+    yield uses.get(bundle.task, rows)
     yield ""
     yield (
         "Out of scope: rows from another population, place or time than the data; deciding about people with nobody "
@@ -149,6 +164,10 @@ def _contract(bundle: Bundle) -> Iterator[str]:
         if answers.threshold is not None and answers.positive is not None:
             label = _code(answers.labels[answers.positive])
             yield f"The answer is {label} from a probability of {answers.threshold:.4g} on."
+    elif isinstance(answers, TaggingAnswers):
+        yield f"Tags: {_listed(answers.labels)}."
+    elif isinstance(answers, WordAnswers):
+        yield f"Answers are words, of {answers.outputs - 2 - FIRST:,} that it knows; any other is unknown to it."
     else:
         yield f"Answers are in the units of {_plain(bundle.contract.target.name)}, and are not clipped to its range."
 
@@ -159,8 +178,10 @@ def _evaluation(bundle: Bundle) -> Iterator[str]:
     if not found:
         yield "Not evaluated."
         return
-    rows = found.get("rows", bundle.split.get("test"))
-    yield f"On {rows:,} test rows that neither training nor any choice has seen, through this bundle's own predictor."
+    rows = f"{found.get('rows', bundle.split.get('test')):,} test rows"
+    counted = rows if found.get("tokens") is None else f"{found['tokens']:,} words of {rows}"
+    yield f"On {counted} that neither training nor any choice has seen, through this bundle's own predictor."
+    yield from _words(found)
     confidence = found.get("confidence")
     if confidence is not None and found.get("resamples"):
         yield f"Intervals hold {100 * confidence:g} % of {found['resamples']:,} bootstrap resamples."
@@ -177,7 +198,18 @@ def _evaluation(bundle: Bundle) -> Iterator[str]:
         yield f"Calibration: probabilities are off by {error} on average (expected calibration error)."
     if found.get("confusion"):
         yield ""
-        yield from _confusion(found["confusion"])
+        yield from _confusion(found["confusion"], "tag" if found.get("tokens") is not None else "class")
+
+
+def _words(found: Figures) -> Iterator[str]:
+    if found.get("vocabulary") is None:
+        return
+    least = found.get("min_count") or 1
+    times = f" that training saw at least {least:,} times" if least > 1 else ""
+    yield f"The vocabulary has {found['vocabulary']:,} words{times}."
+    if found.get("unknown_share"):
+        one = "" if found.get("labels") else ": for every model they are one word more, and none is right about them"
+        yield f"{100 * found['unknown_share']:.1f} % of the words counted are not in it{one}."
 
 
 def _figures(found: Figures) -> Iterator[str]:
@@ -214,11 +246,11 @@ def _differences(found: Figures) -> Iterator[str]:
         )
 
 
-def _confusion(confusion: Figures) -> Iterator[str]:
+def _confusion(confusion: Figures, label: str) -> Iterator[str]:
     labels = confusion["labels"]
     if len(labels) > _CLASSES_SHOWN:
         return
-    yield "How often each class was answered:"
+    yield f"How often each {label} was answered:"
     yield ""
     yield from _grid(
         ("truth", *(f"answered {_code(label)}" for label in labels)),
@@ -279,7 +311,7 @@ def _listed(labels: tuple[object, ...]) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}"
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:,.1f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def _sentence(text: str) -> str:

@@ -33,7 +33,7 @@ class Golden(BaseModel):
     rows: tuple[dict[str, Any], ...] = ()
     """Cells as JSON values, by column."""
     outputs: tuple[tuple[float, ...], ...] = ()
-    """What the network gave, (rows, outputs): float32 numbers, written exactly."""
+    """What the network gave for each row, as `Predictor.kept` says: float32 numbers, written exactly."""
     answers: tuple[dict[str, Any], ...] = ()
     """What a caller was told, by answer column."""
 
@@ -45,17 +45,18 @@ def record(predictor: Predictor, table: Table) -> Golden:
     cells = [
         {name: _as_json(head.columns[name][row]) for name in names if name in head.columns} for row in range(len(head))
     ]
-    good = predictor.contract.check(from_rows(cells, source="golden rows")).good
+    good = predictor.check(from_rows(cells, source="golden rows")).good
     cells = [cell for cell, keep in zip(cells, good, strict=True) if keep]
     if not cells:
         return Golden()
     # Answers belong to the cells as JSON keeps them, not to what they were before.
     table = from_rows(cells, source="golden rows")
-    outputs = predictor.outputs(predictor.contract.check(table).columns)
+    readied = predictor.ready(table)
+    outputs = predictor.kept(readied, predictor.run(readied.inputs))
     predictions = predictor.predict_table(table)
     return Golden(
         rows=tuple(cells),
-        outputs=tuple(map(tuple, outputs.astype(np.float64).tolist())),
+        outputs=tuple(tuple(row.astype(np.float64).tolist()) for row in outputs),
         answers=tuple(predictions.records()),
     )
 

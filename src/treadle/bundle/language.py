@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from treadle.bundle.sequences import STEPS
+from treadle.errors import BundleError
+from treadle.features.sequences import whole
+
+if TYPE_CHECKING:
+    from treadle.bundle.predictor import Predictor
 
 State = tuple[NDArray[np.float32], ...]
 """What a network keeps of the tokens it has read: arrays of shape (directions, rows, units)."""
@@ -69,3 +76,73 @@ class StepModel(Protocol):
         """Tokens, no marks among them, as a person writes them. More tokens only ever add to the end of a text, and
         what one adds hangs on the one before it alone."""
         ...
+
+
+class LanguageModel:
+    """The network of a next_word bundle, one step after the other.
+
+    Args:
+        predictor: of the bundle.
+
+    Raises:
+        BundleError: the bundle is for another task.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        features, session = predictor.bundle.features, predictor.sequences
+        if predictor.task != "next_word" or features.text is None or features.sequence is None or session is None:
+            raise BundleError(f"bundle {predictor.name!r} is for {predictor.task}: it foretells no next word")
+        self._text, self._sequence, self._session = features.text, features.sequence, session
+        self.begin, self.end = features.sequence.begin(features.text), features.sequence.end(features.text)
+        self.words = (*predictor.words, "[BEGIN]", "[END]")
+        self.cut: Cut = _CUTS[features.text.recipe.tokens]
+
+    @property
+    def marked(self) -> bool:
+        """Whether lines are read each by itself, from one mark to the other."""
+        return self._sequence.marked(self._text)
+
+    @property
+    def running(self) -> bool:
+        """Whether lines are read as one text that goes on."""
+        return self._sequence.running
+
+    def start(self, rows: int = 1) -> State:
+        """The state before anything is read."""
+        return self._session.start(rows)
+
+    def read(self, text: str) -> list[int]:
+        """The numbers of a line's tokens, with the mark before it where lines are marked."""
+        numbers = whole(self._text, text) if text.strip() else []
+        return [self.begin, *numbers] if self.marked else numbers
+
+    def advance(self, state: State, tokens: NDArray[np.int32]) -> tuple[NDArray[np.float32], State]:
+        """What follows `tokens`, and the state after them: see `StepModel`."""
+        rows, time = tokens.shape
+        # What is read at once is bounded, whatever the length of a prompt.
+        for start in range(0, time, STEPS):
+            part = tokens[:, start : start + STEPS]
+            lengths = np.full(rows, part.shape[1], np.int32)
+            wanted = np.arange(1, rows + 1, dtype=np.int64) * part.shape[1] - 1
+            outputs, state = self._session.step({"tokens": part, "lengths": lengths}, wanted, state)
+        return outputs, state
+
+    def write(self, numbers: Sequence[int]) -> str:
+        """Tokens as a person writes them."""
+        if self.cut == "character":
+            return "".join(self.words[number] for number in numbers)
+        if self.cut == "piece":
+            return "".join(self.words[number] for number in numbers).replace(PIECE, " ").lstrip()
+        text = ""
+        for number in numbers:
+            word = self.words[number]
+            text += word if not text or word in _CLOSING or text[-1] in _OPENING else f" {word}"
+        return text
+
+
+_CUTS: dict[str, Cut] = {"words": "word", "spaced": "word", "byte_pairs": "piece", "characters": "character"}
+PIECE = "▁"
+"""Begins the first piece of a word."""
+_CLOSING = frozenset(".,;:!?)]}%…")
+"""Signs that follow a word without a blank."""
+_OPENING = frozenset("([{")

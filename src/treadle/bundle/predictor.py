@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -11,13 +11,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from treadle.bundle.answers import Answers
-from treadle.bundle.bundle import Bundle, Task
+from treadle.bundle.answers import Answers, RowAnswers, TaggingAnswers, WordAnswers
+from treadle.bundle.bundle import Bundle
+from treadle.bundle.sequences import SequenceSession
 from treadle.data.contract import Checked, Contract, Fault
 from treadle.data.sources import from_frame, from_rows
 from treadle.data.table import Table
 from treadle.errors import BundleError, ContractError
 from treadle.features.vocabulary import UNKNOWN
+from treadle.recipe import Task
 
 OnBadRow = Literal["fail", "skip", "report"]
 """A row that breaks the contract: stop with an error, leave it out, or keep it with an empty answer and the reason."""
@@ -31,7 +33,11 @@ TOKENS = 2**15
 UNREAD = "the text holds nothing that training saw: the answer does not rest on it"
 """What is said of a row of unknown words."""
 
+KEPT_WORDS = 8
+"""Log-probabilities of words by which a network is known again."""
+
 _FAULTS_SHOWN = 5
+_KEPT = 200
 
 
 @dataclass(frozen=True)
@@ -64,13 +70,16 @@ class Readied:
     checked: Checked
     inputs: dict[str, NDArray[Any]]
     """What the network takes, for the rows without a fault."""
+    vocabulary: int = 0
+    """Numbers of known tokens, padding and unknown among them; those above are marks."""
 
     @cached_property
     def unread(self) -> NDArray[np.int64]:
         """Numbers of the rows whose texts hold no token that the network knows."""
-        if "tokens" not in self.inputs:
+        if "tokens" not in self.inputs or "affixes" in self.inputs:
             return np.empty(0, np.int64)
-        return self.table.numbers[self.checked.good][(self.inputs["tokens"] <= UNKNOWN).all(axis=1)]
+        tokens = self.inputs["tokens"]
+        return self.table.numbers[self.checked.good][((tokens <= UNKNOWN) | (tokens >= self.vocabulary)).all(axis=1)]
 
 
 class Predictor:
@@ -86,6 +95,10 @@ class Predictor:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self._session = _open_session(bundle)
+        self.sequences = (
+            None if bundle.features.sequence is None else SequenceSession(self._session, bundle.name, bundle.weights)
+        )
+        """Of a task that answers at the tokens of a text."""
 
     @classmethod
     def load(cls, path: str | Path) -> Predictor:
@@ -115,6 +128,19 @@ class Predictor:
     def answers(self) -> Answers:
         """How raw outputs become answers."""
         return self.bundle.answers
+
+    @property
+    def row_answers(self) -> RowAnswers:
+        """How raw outputs become the one answer of a row.
+
+        Raises:
+            ContractError: the bundle answers at the tokens of a text.
+        """
+        if isinstance(self.answers, TaggingAnswers | WordAnswers):
+            raise ContractError(
+                f"bundle {self.name!r} is for {self.task}: this is for bundles of classification and regression"
+            )
+        return self.answers
 
     def predict(self, rows: object, on_bad_row: OnBadRow = "fail") -> Predictions:
         """Answers for a row (a dictionary), rows (a list of them), a frame, or a `Table`.
@@ -151,13 +177,32 @@ class Predictor:
         Raises:
             ContractError: see `predict_table`.
         """
-        checked = self.contract.check(table)
+        checked = self.check(table)
         columns = checked.columns
         if checked.faults:
             if on_bad_row == "fail":
                 raise ContractError(describe_faults(checked.faults, table.source))
             columns = {name: column[checked.good] for name, column in columns.items()}
-        return Readied(table, checked, self.bundle.features.transform(columns))
+        return Readied(table, checked, self.bundle.features.transform(columns), self.bundle.features.vocabulary)
+
+    def check(self, table: Table) -> Checked:
+        """The rows as the contract reads them, with the faults of texts that the task cannot answer.
+
+        Raises:
+            ContractError: a column is missing.
+        """
+        checked, sequence = self.contract.check(table), self.bundle.features.sequence
+        if sequence is None:
+            return checked
+        field = self.contract.features[0]
+        faults, good = list(checked.faults), checked.good.copy()
+        for place in np.flatnonzero(checked.good):
+            line = checked.columns[field.name][place]
+            reason = sequence.fault(line)
+            if reason is not None:
+                good[place] = False
+                faults.append(Fault(int(table.numbers[place]), field.name, line[:_KEPT], reason))
+        return checked if len(faults) == len(checked.faults) else replace(checked, good=good, faults=tuple(faults))
 
     def answer(self, readied: Readied, outputs: NDArray[np.float32], on_bad_row: OnBadRow = "fail") -> Predictions:
         """The last third of `predict_table`: the network's raw outputs to answers.
@@ -167,12 +212,12 @@ class Predictor:
         """
         numbers, faults, good = readied.table.numbers, readied.checked.faults, readied.checked.good
         if not np.isfinite(outputs).all():
-            sound = np.asarray(np.isfinite(outputs).all(axis=1))
+            sound = np.asarray(np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim))))
             faults += tuple(Fault(int(row), "", "", _NOT_FINITE) for row in numbers[good][~sound])
             if on_bad_row == "fail":
                 raise ContractError(describe_faults(faults, readied.table.source))
             outputs, good = outputs[sound], _narrow(good, sound)
-        answers = self.answers.answer(outputs)
+        answers = self._answers(readied, outputs, good[readied.checked.good])
         if faults and on_bad_row == "skip":
             numbers = numbers[good]
         elif faults:
@@ -181,6 +226,31 @@ class Predictor:
         notices = (*readied.checked.notices, *_notice_of(unread))
         return Predictions(answers, numbers, faults, notices, unread)
 
+    def _answers(
+        self, readied: Readied, outputs: NDArray[np.float32], kept: NDArray[np.bool_]
+    ) -> dict[str, NDArray[Any]]:
+        """Answers to raw outputs, those of the readied rows that are `kept`."""
+        if isinstance(self.answers, TaggingAnswers):
+            return self.answers.answer(outputs, readied.inputs["lengths"][kept])
+        if isinstance(self.answers, WordAnswers):
+            return self.answers.answer(outputs, self.words)
+        return self.row_answers.answer(outputs)
+
+    def kept(self, readied: Readied, outputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """What of the raw outputs is enough to know them by, for each row: all of them, or of words the largest."""
+        if isinstance(self.answers, WordAnswers):
+            return list(np.sort(outputs, axis=1)[:, : -KEPT_WORDS - 1 : -1])
+        if isinstance(self.answers, TaggingAnswers):
+            lengths = readied.inputs["lengths"].tolist()
+            return [row[:length].ravel() for row, length in zip(outputs, lengths, strict=True)]
+        return list(outputs)
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The token of every number of the vocabulary; none where there is no vocabulary."""
+        text = self.bundle.features.text
+        return () if text is None else text.vocabulary.tokens or ()
+
     def outputs(self, columns: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         """The network's raw outputs, shape (rows, outputs), for columns as `Contract.check` gives them."""
         return self.run(self.bundle.features.transform(columns))
@@ -188,9 +258,13 @@ class Predictor:
     def run(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         """The network's raw outputs, shape (rows, outputs), for inputs as `Features.transform` gives them.
 
+        Of a task with an answer for every token they are of shape (rows, tokens of the longest, outputs).
+
         Most of the time is spent outside Python, so that other threads can go on.
         """
         rows = len(next(iter(inputs.values())))
+        if self.sequences is not None:
+            return self.sequences.run(inputs, self.answers.outputs)
         if rows == 0:
             return np.empty((0, self.answers.outputs), np.float32)
         if "tokens" in inputs and rows > 1:
@@ -218,9 +292,11 @@ class Predictor:
 
     def run_block(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         """Raw outputs as `run` gives them, of all rows at once."""
+        if self.sequences is not None:
+            return self.sequences.block(inputs)
         try:
             outputs: NDArray[np.float32] = self._session.run(("outputs",), inputs)[0]
-        except _network_errors() as error:
+        except network_errors() as error:
             raise BundleError(f"bundle {self.name!r}: ONNX Runtime cannot run its network: {error}") from None
         return outputs
 
@@ -271,20 +347,26 @@ def _open_session(bundle: Bundle) -> Any:
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(bundle.onnx, options, providers=["CPUExecutionProvider"])
-    except _network_errors() as error:
+    except network_errors() as error:
         raise BundleError(f"bundle {bundle.name!r}: ONNX Runtime cannot open its network: {error}") from None
     features = bundle.features
     widths = {"numbers": len(features.number_names), "codes": len(features.code_names)}
     due: dict[str, int | str] = {name: width for name, width in widths.items() if width}
     if features.text is not None:
         due |= {"tokens": "time", "lengths": "rows"}
+    if features.sequence is not None:
+        due |= {"wanted": "answers"}
+        if features.text is not None and features.text.recipe.affixes:
+            due |= {"affixes": features.text.slots}
     given = {value.name: value.shape[-1] if value.shape else None for value in session.get_inputs()}
+    if features.sequence is not None:
+        given = {name: width for name, width in given.items() if not name.startswith("state_")}
     if given != due or "outputs" not in [value.name for value in session.get_outputs()]:
         raise BundleError(f"bundle {bundle.name!r}: its network takes {given}, where its features give {due}")
     return session
 
 
-def _network_errors() -> tuple[type[Exception], ...]:
+def network_errors() -> tuple[type[Exception], ...]:
     """What ONNX Runtime raises for a model it cannot open or run; the classes have no common base of their own."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 

@@ -17,6 +17,7 @@ from treadle.features.booleans import Booleans
 from treadle.features.categories import Codes, OneHot
 from treadle.features.dates import Dates
 from treadle.features.numbers import Numbers
+from treadle.features.sequences import Sequences
 from treadle.features.text import Text
 from treadle.recipe import FeaturesRecipe, Kind
 
@@ -36,9 +37,13 @@ class Features:
     one_hot: OneHot | None
     codes: Codes | None
     text: Text | None = None
+    sequence: Sequences | None = None
+    """Of a task that answers at the tokens of a text."""
 
     @classmethod
-    def fit(cls, contract: Contract, columns: Columns, recipe: FeaturesRecipe) -> Self:
+    def fit(
+        cls, contract: Contract, columns: Columns, recipe: FeaturesRecipe, sequence: Sequences | None = None
+    ) -> Self:
         """From the training rows.
 
         Args:
@@ -46,6 +51,7 @@ class Features:
             columns: checked training columns, each of shape (rows,): float64 with NaN where missing for a number, a
                 boolean or a date (in days since 1970-01-01), int32 codes for a category, str for a text.
             recipe: how numbers are scaled and filled in, categories encoded, and texts cut.
+            sequence: how lines are read, where the task answers at their tokens.
         """
 
         def of(kind: Kind) -> tuple[Field, ...]:
@@ -61,6 +67,7 @@ class Features:
             one_hot=OneHot.fit(categories, columns, recipe.min_count) if categories and not embedded else None,
             codes=Codes.fit(categories, columns, recipe.min_count) if categories and embedded else None,
             text=Text.fit(texts, columns, recipe.text) if texts else None,
+            sequence=sequence,
         )
 
     @cached_property
@@ -97,8 +104,10 @@ class Features:
         Returns:
             `numbers`, float32 of shape (rows, len(number_names)), finite for finite columns, and `codes`, int32 of
             shape (rows, len(code_names)); `tokens`, int32 of shape (rows, tokens of the longest), and `lengths`, int32
-            of shape (rows,); each only if it has columns.
+            of shape (rows,); each only if it has columns. For a task that answers at tokens, see `Sequences.prompts`.
         """
+        if self.sequence is not None and self.text is not None:
+            return self.sequence.prompts(self.text, columns)
         inputs: dict[str, NDArray[Any]] = {}
         if self._blocks:
             rows = len(columns[self._blocks[0].columns[0]])
@@ -131,6 +140,8 @@ class Features:
                 arrays |= {f"{name}/{key}": array for key, array in own.items()}
         if self.text is not None:
             documents["text"] = self.text.state()
+        if self.sequence is not None:
+            documents["sequence"] = self.sequence.state()
         return documents, arrays
 
     @classmethod
@@ -154,6 +165,7 @@ class Features:
                 one_hot=OneHot.restore(documents["one_hot"], own("one_hot")) if "one_hot" in documents else None,
                 codes=Codes.restore(documents["codes"], own("codes")) if "codes" in documents else None,
                 text=Text.restore(documents["text"], tokenizer) if "text" in documents else None,
+                sequence=Sequences.restore(documents["sequence"]) if "sequence" in documents else None,
             )
         except KeyError as error:
             raise BundleError(f"features: {error.args[0]!r} is missing; train the bundle again") from None

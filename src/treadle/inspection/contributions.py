@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from treadle.bundle.answers import Answers, ClassificationAnswers, Label
+from treadle.bundle.answers import Label, RegressionAnswers, RowAnswers
 from treadle.bundle.predictor import Predictor
 from treadle.data.contract import Field
 from treadle.data.sources import from_rows
@@ -63,8 +63,10 @@ def contributions(
         seed: of the sample.
 
     Raises:
-        ContractError: the row breaks the contract, or there is no such class.
+        ContractError: the row breaks the contract, there is no such class, or the bundle does not answer once for a
+            row.
     """
+    answers = predictor.row_answers
     table = from_rows([row])
     checked = predictor.contract.check(table)
     checked.require_good(table.source)
@@ -83,7 +85,7 @@ def contributions(
     for name, mask in zip(names, np.moveaxis(masks, -1, 0), strict=True):
         columns[name][mask.ravel()] = given[name]
     outputs = predictor.outputs(columns)
-    explained, values = _values(predictor.answers, outputs, label)
+    explained, values = _values(answers, outputs, label)
     baseline, value = values[0], values[-1]
     values = values.reshape(masks.shape[:-1])
     shares = _weighted_changes(values, masks) if exact else _mean_changes(values, ranks)
@@ -101,10 +103,10 @@ def _typical(field: Field) -> float | int | str:
     return float("nan") if field.typical is None else float(field.typical)
 
 
-def _values(answers: Answers, outputs: NDArray[np.float32], label: Label | None) -> tuple[Label | None, Floats]:
+def _values(answers: RowAnswers, outputs: NDArray[np.float32], label: Label | None) -> tuple[Label | None, Floats]:
     """The explained class (None for regression) and the value of every row; the last row is the one to explain."""
     answered = answers.answer(outputs)
-    if not isinstance(answers, ClassificationAnswers):
+    if isinstance(answers, RegressionAnswers):
         return None, answered["value"]
     if label is None:
         index = answers.positive if answers.positive is not None else int(answers.choose(outputs[-1:])[0])

@@ -112,11 +112,11 @@ def open_bundle(predictor: Predictor) -> Opened:
             raise
         raise MissingExtraError("looking into a network", "train") from None
 
-    bundle = predictor.bundle
+    bundle, answers = predictor.bundle, predictor.row_answers
     if not reads_text(predictor):
         raise ContractError(f"bundle {bundle.name!r} reads no text: its columns are numbers and categories")
-    classes = isinstance(bundle.answers, ClassificationAnswers)
-    task = Classification(bundle.answers.outputs) if classes else Regression()
+    classes = isinstance(answers, ClassificationAnswers)
+    task = Classification(answers.outputs) if classes else Regression()
     columns = len(bundle.features.number_names)
     recipe = parse_recipe(bundle.recipe, where=f"bundle {bundle.name}").model
     built = build_table_network(

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
-from treadle.bundle.answers import ClassificationAnswers, Label, RegressionAnswers
+from treadle.bundle.answers import Label, RegressionAnswers, RowAnswers
 from treadle.errors import ContractError, did_you_mean
 from treadle.inspection.opened import Opened, padded
 from treadle.nn import Inputs, TableNetwork
@@ -79,7 +79,7 @@ def why(opened: Opened, row: dict[str, object], *, label: Label | None = None) -
     readied = opened.ready(row)
     inputs = padded(readied.inputs)
     tokens, known = opened.tokens(readied)
-    answers = opened.predictor.answers
+    answers = opened.predictor.row_answers
     ends = _on_the_way(opened, inputs, 0, np.repeat([0.0, 1.0], ROWS // 2))[0]
     explained, index = _explained(answers, ends[-1:], label)
     scale = answers.scale if isinstance(answers, RegressionAnswers) else 1.0
@@ -101,9 +101,7 @@ def why(opened: Opened, row: dict[str, object], *, label: Label | None = None) -
     return Why(explained, baseline, value, words, of_words, all_known, gap, panels * NODES, joint, close)
 
 
-def _explained(
-    answers: ClassificationAnswers | RegressionAnswers, outputs: NDArray[np.float32], label: Label | None
-) -> tuple[Label | None, int]:
+def _explained(answers: RowAnswers, outputs: NDArray[np.float32], label: Label | None) -> tuple[Label | None, int]:
     """The class to explain and its column in the answer; None and 0 for a value."""
     if isinstance(answers, RegressionAnswers):
         return None, 0

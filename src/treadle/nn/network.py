@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from numpy.typing import NDArray
 
 from treadle.bundle.graph import Graph
@@ -25,25 +25,27 @@ Inputs = dict[str, Array]
 int32 (rows, time) and `lengths` int32 (rows,)."""
 
 
-class Network(Protocol):
-    """What a task and the training loop need of a network."""
+class Learner(Protocol):
+    """What the training loop needs of a network."""
 
-    @property
-    def members(self) -> int:
-        """Networks in the ensemble; raw outputs have an axis for them where there are several."""
-        ...
-
-    def __call__(self, inputs: Inputs) -> Float[Array, "rows *outputs"]:
+    def __call__(self, inputs: Inputs) -> PyTree[Array]:
         """Raw outputs for a batch, as when it answers."""
         ...
 
-    def learn(
-        self, inputs: Inputs, present: Float[Array, " rows"], key: PRNGKeyArray
-    ) -> tuple[Float[Array, "rows *outputs"], Self]:
+    def learn(self, inputs: Inputs, present: Float[Array, " rows"], key: PRNGKeyArray) -> tuple[PyTree[Array], Self]:
         """Raw outputs for a training batch, and the network with its running statistics moved.
 
         `present` is 1 for rows of the batch and 0 for those that only fill it up; `key` decides what drops out.
         """
+        ...
+
+
+class Network(Learner, Protocol):
+    """What a task with one answer for a row needs of a network."""
+
+    @property
+    def members(self) -> int:
+        """Networks in the ensemble; raw outputs have an axis for them where there are several."""
         ...
 
     def write(self, graph: Graph) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import equinox as eqx
@@ -64,6 +65,11 @@ class Direction(eqx.Module):
         """Width of the hidden state."""
         return len(self.recurrent_weight)
 
+    @property
+    def states(self) -> int:
+        """Arrays in the state."""
+        return CELLS[self.cell].states
+
     def __call__(
         self,
         xs: Steps | Words,
@@ -97,51 +103,58 @@ class Unrolled(NamedTuple):
 class RecurrentNetwork(eqx.Module):
     """Layers of one cell, each reading the outputs of the one below.
 
-    In training, `dropout` zeroes parts of what a layer hands to the next, anew at every step, and `recurrent_dropout`
+    In training, `dropout` zeroes parts of what a layer hands to the next, anew at every step, `recurrent_dropout`
     parts of the hidden state on its way into the recurrent product, the same at all steps (Gal and Ghahramani 2016, A
-    Theoretically Grounded Application of Dropout in Recurrent Neural Networks, section 4).
+    Theoretically Grounded Application of Dropout in Recurrent Neural Networks, section 4), and `weight_dropout` parts
+    of the recurrent weights (Merity et al. 2018, Regularizing and Optimizing LSTM Language Models, section 2).
     """
 
     layers: tuple[tuple[Direction, ...], ...]
     dropout: Dropout
     recurrent_dropout: Dropout
+    weight_dropout: Dropout
 
     def __init__(
         self,
         cell: str,
         features: int,
-        units: int,
+        units: int | Sequence[int],
         rng: np.random.Generator,
         *,
         layers: int = 1,
         bidirectional: bool = False,
+        reverse: bool = False,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
         learn_initial: bool = False,
     ) -> None:
         """
         Args:
             cell: a name in `CELLS`.
             features: width of the inputs.
-            units: width of the hidden state of each direction.
+            units: width of the hidden state of each direction, or those of every layer.
             rng: what the first weights are drawn from.
-            layers: how many.
+            layers: how many, where `units` is one width.
             bidirectional: read every row from both ends; outputs are then twice as wide.
+            reverse: read every row from its end.
             dropout: between layers.
             recurrent_dropout: on the hidden state.
+            weight_dropout: on the recurrent weights.
             learn_initial: learn the state before the first step, instead of zeros.
         """
-        directions = (False, True) if bidirectional else (False,)
-        widths = [features] + [units * len(directions)] * (layers - 1)
+        directions = (False, True) if bidirectional else (reverse,)
+        hidden = (units,) * layers if isinstance(units, int) else tuple(units)
+        widths = [features, *(each * len(directions) for each in hidden[:-1])]
         self.layers = tuple(
             tuple(
-                Direction(cell, width, units, rng, reverse=reverse, learn_initial=learn_initial)
-                for reverse in directions
+                Direction(cell, width, own, rng, reverse=reverse, learn_initial=learn_initial) for reverse in directions
             )
-            for width in widths
+            for width, own in zip(widths, hidden, strict=True)
         )
         self.dropout = Dropout(dropout)
         self.recurrent_dropout = Dropout(recurrent_dropout)
+        self.weight_dropout = Dropout(weight_dropout)
 
     @property
     def width(self) -> int:
@@ -179,13 +192,28 @@ class RecurrentNetwork(eqx.Module):
                 xs = self.dropout(outputs, layer_key)
             begin = initial[index] if initial is not None else (None,) * len(layer)
             masks = self._masks(layer, len(lengths), layer_key)
+            thinned = self._thinned(layer, layer_key)
             unrolled = [
-                direction(xs, lengths, state, mask) for direction, state, mask in zip(layer, begin, masks, strict=True)
+                direction(xs, lengths, state, mask)
+                for direction, state, mask in zip(thinned, begin, masks, strict=True)
             ]
             xs = outputs = jnp.concatenate([steps for steps, _ in unrolled], axis=-1)
             states.append(tuple(state for _, state in unrolled))
         last = jnp.concatenate([state[0] for state in states[-1]], axis=-1)
         return Unrolled(outputs, last, tuple(states))
+
+    def _thinned(self, layer: tuple[Direction, ...], key: PRNGKeyArray | None) -> tuple[Direction, ...]:
+        """The layer with part of its recurrent weights left out."""
+        if key is None or self.weight_dropout.rate == 0.0:
+            return layer
+        keys = [jax.random.fold_in(key, 101 + place) for place in range(len(layer))]
+        weights = [
+            self.weight_dropout(direction.recurrent_weight, own) for direction, own in zip(layer, keys, strict=True)
+        ]
+        thinned: tuple[Direction, ...] = eqx.tree_at(
+            lambda layer: [direction.recurrent_weight for direction in layer], layer, weights
+        )
+        return thinned
 
     def _masks(
         self, layer: tuple[Direction, ...], batch: int, key: PRNGKeyArray | None

@@ -2,6 +2,15 @@
 
 from treadle.tasks.classification import Classification, class_weights
 from treadle.tasks.regression import Regression
-from treadle.tasks.task import Task
+from treadle.tasks.task import Objective, Task
+from treadle.tasks.tokens import FieldClassification, TokenClassification
 
-__all__ = ["Classification", "Regression", "Task", "class_weights"]
+__all__ = [
+    "Classification",
+    "FieldClassification",
+    "Objective",
+    "Regression",
+    "Task",
+    "TokenClassification",
+    "class_weights",
+]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from treadle.bundle.graph import Graph
 from treadle.errors import RecipeError, did_you_mean
 from treadle.nn import Network
-from treadle.tasks.task import by_member, write_member_mean
+from treadle.tasks.task import by_member, one_each, write_member_mean
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,10 @@ class Classification:
         by_members = self._target_log_probabilities(outputs, targets)
         mean = jax.nn.logsumexp(by_members, axis=1) - np.log(by_members.shape[1])
         return self._weight(-mean, targets)
+
+    def answers(self, targets: Int[Array, " rows"]) -> Float[Array, " rows"]:
+        """One for every row."""
+        return one_each(targets)
 
     def answer(self, outputs: Float[Array, "rows *outputs"]) -> Float[Array, "rows classes"]:
         """Probabilities, the mean over the members."""

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from treadle.bundle.graph import Graph
 from treadle.nn import Network
-from treadle.tasks.task import by_member, write_member_mean
+from treadle.tasks.task import by_member, one_each, write_member_mean
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,10 @@ class Regression:
     ) -> Float[Array, " rows"]:
         """The loss of every row's answer, the members' mean."""
         return self._of(self.answer(outputs)[:, 0] - targets)
+
+    def answers(self, targets: Float[Array, " rows"]) -> Float[Array, " rows"]:
+        """One for every row."""
+        return one_each(targets)
 
     def answer(self, outputs: Float[Array, "rows *outputs"]) -> Float[Array, "rows 1"]:
         """The value, the mean over the members."""

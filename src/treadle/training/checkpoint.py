@@ -14,9 +14,9 @@ from safetensors.numpy import save
 
 from treadle.bundle.atomic import replacing
 from treadle.errors import BundleError, TrainingError
-from treadle.nn import Network, from_arrays, to_arrays
+from treadle.nn import Learner, from_arrays, to_arrays
 from treadle.recipe import TrainingRecipe
-from treadle.tasks import Task
+from treadle.tasks import Objective
 from treadle.training.examples import Examples
 from treadle.training.stretch import State
 
@@ -81,7 +81,9 @@ class Checkpoint:
         self._seconds_taken = self._saved_at - began
 
 
-def fingerprint(task: Task, network: Network, train: Examples, validation: Examples, recipe: TrainingRecipe) -> str:
+def fingerprint(
+    task: Objective, network: Learner, train: Examples, validation: Examples, recipe: TrainingRecipe
+) -> str:
     """A digest of everything that decides the weights: what may resume from what."""
     digest = hashlib.sha256()
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from treadle.errors import TrainingError
 from treadle.recipe import TrainingRecipe
-from treadle.training.examples import in_batches
+from treadle.tasks import Objective
+from treadle.training.examples import Examples, in_batches
 from treadle.training.lengths import Reading, by_width
 from treadle.training.progress import Epoch, Progress
 from treadle.training.stretch import Orders, State, out_of_patience
@@ -20,6 +21,8 @@ ROWS_PER_BLOCK = 1024
 """Validation rows answered at once; more would not be faster, and a large set would not fit into memory."""
 TOKENS_PER_BLOCK = 2**15
 """The same for texts, padding included."""
+NUMBERS_PER_BLOCK = 2**23
+"""Most numbers that a network gives for the validation tokens answered at once."""
 EPOCHS_AHEAD = 64
 INDICES_AHEAD = 2**20
 """Shuffled row numbers handed to the device at once, unless a single epoch has more."""
@@ -34,6 +37,21 @@ class Course:
     validation_rows: int
     reading: Reading | None = None
     """How texts are padded; None where none is read."""
+    in_order: bool = False
+    """Whether the rows are drawn as they stand."""
+    answers: float = 1.0
+    """Answers due in a row, on average."""
+    outputs: int = 1
+    """Numbers that the network gives for each answer."""
+
+    @classmethod
+    def of(cls, recipe: TrainingRecipe, train: Examples, validation: Examples, task: Objective) -> Course:
+        """The steps of training on `train`."""
+        each = train.targets.ndim > 1
+        answers = float((train.targets >= 0).sum()) / len(train) if each else 1.0
+        reading = Reading.of(train, validation)
+        outputs = task.outputs if each else 1
+        return cls(recipe, len(train), len(validation), reading, train.in_order, answers, outputs)
 
     @property
     def batch(self) -> int:
@@ -93,6 +111,10 @@ class Course:
         # run begin at any of them.
         random = np.random.default_rng([self.recipe.seed, epoch])
         order = random.permutation(self.rows)
+        if self.in_order:
+            assert self.reading is not None
+            batches = in_batches(np.arange(self.rows), self.batch)
+            return batches, self.reading.train[batches].max(axis=1)
         if self.reading is None:
             return in_batches(order, self.batch), np.zeros(self.batches, np.int32)
         batches, places = by_width(order, self.reading.train, self.batch)
@@ -106,7 +128,8 @@ class Course:
         if self.reading is None:
             blocks = in_batches(order, block)
             return blocks, np.zeros(len(blocks), np.int32)
-        return by_width(order, self.reading.validation, max(1, min(block, TOKENS_PER_BLOCK // self.widths[-1])))
+        tokens = min(TOKENS_PER_BLOCK, NUMBERS_PER_BLOCK // self.outputs)
+        return by_width(order, self.reading.validation, max(1, min(block, tokens // self.widths[-1])))
 
     def losses(self, state: State) -> NDArray[np.float32]:
         """Training and validation loss of the epochs done, shape (epochs, 2).
@@ -134,7 +157,7 @@ class Course:
     def progress(self, state: State, seconds_per_step: float) -> Progress:
         """Where `state` stands."""
         history, done = self.history(state), int(state.step)
-        drawn = min(done % self.batches * self.batch, self.rows)
+        drawn = min(done % self.batches * self.batch, self.rows) * self.answers
         return Progress(
             epoch=len(history),
             epochs=self.recipe.epochs,

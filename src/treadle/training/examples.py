@@ -19,9 +19,12 @@ class Examples:
 
     inputs: dict[str, NDArray[Any]]
     """As the features gave them: `numbers` float32 (rows, numbers), `codes` int32 (rows, categories), `tokens` int32
-    (rows, time), `lengths` int32 (rows,)."""
+    (rows, time), `lengths` int32 (rows,), `affixes` int32 (rows, time, slots)."""
     targets: NDArray[Any]
-    """Codes of classes, or scaled values, shape (rows,)."""
+    """Codes of classes, or scaled values, shape (rows,); of tasks that answer at tokens the number due at each, below 0
+    where none is, shape (rows, time)."""
+    in_order: bool = False
+    """Whether every batch goes on where the one before it ended, so that their order must stay."""
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -31,7 +34,7 @@ class Rows(NamedTuple):
     """Examples on the device."""
 
     inputs: Inputs
-    targets: Num[Array, " rows"]
+    targets: Num[Array, "rows *time"]
 
     def take(self, indices: Int[Array, " batch"]) -> Batch:
         """The batch of the rows at `indices`, where -1 stands for none."""
@@ -45,7 +48,7 @@ class Batch(NamedTuple):
     """Rows that make one step."""
 
     inputs: Inputs
-    targets: Num[Array, " batch"]
+    targets: Num[Array, "batch *time"]
     present: Float[Array, " batch"]
     """1 for a row, 0 for what only fills the last batch of an epoch up."""
 
@@ -53,7 +56,9 @@ class Batch(NamedTuple):
         """The batch with texts padded to `width` tokens, at least as many as the longest has."""
         # Only a row that fills the batch up can be longer.
         lengths = jnp.minimum(self.inputs["lengths"], width)
-        return self._replace(inputs=self.inputs | {"tokens": self.inputs["tokens"][:, :width], "lengths": lengths})
+        along_time = {name: self.inputs[name][:, :width] for name in ("tokens", "affixes") if name in self.inputs}
+        targets = self.targets if self.targets.ndim == 1 else self.targets[:, :width]
+        return self._replace(inputs=self.inputs | along_time | {"lengths": lengths}, targets=targets)
 
 
 def to_device(examples: Examples) -> Rows:

@@ -13,14 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from treadle.errors import TrainingError
-from treadle.nn import Network, assemble, decayed, take_apart
+from treadle.nn import Learner, assemble, decayed, take_apart
 from treadle.recipe import TrainingRecipe
-from treadle.tasks import Task
+from treadle.tasks import Objective
 from treadle.training.checkpoint import Checkpoint, fingerprint
 from treadle.training.course import Course
 from treadle.training.curves import Curves
 from treadle.training.examples import Examples, to_device
-from treadle.training.lengths import Reading
 from treadle.training.optimizer import build_optimizer, learning_rate
 from treadle.training.pace import Pace
 from treadle.training.programs import compile_once, outline
@@ -28,13 +27,13 @@ from treadle.training.progress import Progress, Trained
 from treadle.training.step import make_step
 from treadle.training.stretch import State, first_state, make_stretch
 
-N = TypeVar("N", bound=Network)
+N = TypeVar("N", bound=Learner)
 
 SECONDS_PER_CHECKPOINT = 5.0
 
 
 def train(
-    task: Task,
+    task: Objective,
     network: N,
     train: Examples,
     validation: Examples,
@@ -70,16 +69,16 @@ def train(
     for name, examples in (("training", train), ("validation", validation)):
         if len(examples) == 0:
             raise TrainingError(f"there are no {name} rows; take more data, or give them a larger share in data.split")
-    course = Course(recipe, len(train), len(validation), Reading.of(train, validation))
+    course = Course.of(recipe, train, validation, task)
     optimizer = build_optimizer(recipe, course.batches, decayed(network))
     weights = take_apart(network)
-    state = first_state(weights, optimizer.init(weights.trained), recipe.epochs)
+    state = first_state(weights, optimizer.init(weights.trained), recipe.epochs, averaging=recipe.averaging is not None)
     keeper = None
     if checkpoint is not None:
         keeper = Checkpoint(checkpoint, fingerprint(task, network, train, validation, recipe), SECONDS_PER_CHECKPOINT)
         state = keeper.load(state) if resume else state
     step = make_step(task, network, optimizer, course.widths)
-    stretch = make_stretch(task, network, step, course.patience, course.widths)
+    stretch = make_stretch(task, network, step, course.patience, widths=course.widths, averaging=recipe.averaging)
     # The weights of classes are part of the task.
     meaning = (task, recipe.model_dump_json(exclude={"seed", "class_weights"}), outline(network), course.widths)
     rows, validation_rows = to_device(train), to_device(validation)

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
-from treadle.nn import Network, Weights, assemble, untrained_arrays
-from treadle.tasks import Task
+from treadle.nn import Learner, Weights, assemble, untrained_arrays
+from treadle.tasks import Objective
 from treadle.training.examples import Batch
 
 OptimizerState: TypeAlias = PyTree[Array]
@@ -22,12 +22,13 @@ R = TypeVar("R")
 
 
 def make_step(
-    task: Task, network: Network, optimizer: optax.GradientTransformation, widths: tuple[int, ...] = ()
+    task: Objective, network: Learner, optimizer: optax.GradientTransformation, widths: tuple[int, ...] = ()
 ) -> Step:
     """The step (weights, optimiser state, batch, place of its width, key) -> (weights, optimiser state, loss).
 
     It reads nothing else and changes nothing, so that it can be mapped over candidates, folds and seeds. Of `network`
-    only the structure is used. The loss is the mean over the rows present in the batch.
+    only the structure is used. The loss is the mean over the answers due in the rows present in the
+    batch.
 
     Args:
         task: the loss.
@@ -42,7 +43,8 @@ def make_step(
     ) -> tuple[Float[Array, ""], PyTree[Array]]:
         outputs, moved = put_together(Weights(trained, untrained)).learn(batch.inputs, batch.present, key)
         losses = task.training_losses(outputs, batch.targets)
-        return jnp.sum(losses * batch.present) / jnp.sum(batch.present), untrained_arrays(moved)
+        answers = jnp.sum(task.answers(batch.targets) * batch.present)
+        return jnp.sum(losses * batch.present) / jnp.maximum(answers, 1.0), untrained_arrays(moved)
 
     def gradient_of(
         batch: Batch, weights: Weights, key: PRNGKeyArray
