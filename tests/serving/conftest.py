@@ -127,8 +127,10 @@ class Served:
 
 
 @contextmanager
-def run_server(predictors: dict[str, Predictor], settings: Settings) -> Iterator[Served]:
-    app = create_app(predictors, settings)
+def run_server(
+    predictors: dict[str, Predictor], settings: Settings, languages: dict[str, Any] | None = None
+) -> Iterator[Served]:
+    app = create_app(predictors, settings, languages)
     listener = bind("127.0.0.1", 0)
     server = uvicorn.Server(configuration(app, settings))
     thread = threading.Thread(target=server.run, args=([listener],))
@@ -146,9 +148,11 @@ def run_server(predictors: dict[str, Predictor], settings: Settings) -> Iterator
 
 @pytest.fixture(scope="session")
 def serving() -> Callable[..., AbstractContextManager[Served]]:
-    def start(predictors: dict[str, Predictor] | None = None, **settings: Any) -> AbstractContextManager[Served]:
+    def start(
+        predictors: dict[str, Predictor] | None = None, languages: dict[str, Any] | None = None, **settings: Any
+    ) -> AbstractContextManager[Served]:
         predictors = predictors or {"customers": Predictor(make_bundle())}
-        return run_server(predictors, Settings(access_log=False, **settings))
+        return run_server(predictors, Settings(access_log=False, **settings), languages)
 
     return start
 

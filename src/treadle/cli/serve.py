@@ -27,9 +27,15 @@ def serve(
     ] = None,
     max_body_bytes: Annotated[int, typer.Option(help="Largest request body.", min=1)] = 16 << 20,
     max_rows: Annotated[int, typer.Option(help="Most rows in a request.", min=1)] = 100_000,
+    max_words: Annotated[int, typer.Option(help="Most words to write in a request, times its beams.", min=1)] = 2000,
+    max_sessions: Annotated[int, typer.Option(help="Most texts kept to be gone on with; 0 keeps none.", min=0)] = 1000,
+    max_session_bytes: Annotated[int, typer.Option(help="Memory that they may take.", min=1)] = 64 << 20,
+    session_minutes: Annotated[
+        float, typer.Option(help="Minutes after which a text that nobody goes on with is forgotten.", min=0.01)
+    ] = 15.0,
     timeout: Annotated[float, typer.Option(help="Seconds a request may take.", min=0.1)] = 30.0,
 ) -> None:
-    """Serve bundles over REST: /predict, /v2 (Open Inference Protocol), /schema, /health, /metrics, /docs."""
+    """Serve bundles over REST: /predict, /generate, /v2 (Open Inference Protocol), /schema, /metrics, /docs."""
     from treadle.serving.server import serve as run_server
     from treadle.serving.settings import Settings, read_api_keys
 
@@ -41,6 +47,10 @@ def serve(
         cors_origins=tuple(cors_origin or ()),
         max_body_bytes=max_body_bytes,
         max_rows=max_rows,
+        max_words=max_words,
+        max_sessions=max_sessions,
+        max_session_bytes=max_session_bytes,
+        session_idle_s=60 * session_minutes,
         timeout_s=timeout,
     )
     run_server(bundles, settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
@@ -16,11 +16,14 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from treadle import __version__
+from treadle.bundle.generation import open_language
+from treadle.bundle.language import StepModel
 from treadle.bundle.predictor import Predictor
 from treadle.errors import did_you_mean
 from treadle.serving.auth import ApiKeys
 from treadle.serving.endpoint import Endpoint
 from treadle.serving.gate import Gate
+from treadle.serving.generation import Generate
 from treadle.serving.metrics import Metrics
 from treadle.serving.models import Models
 from treadle.serving.openapi import openapi_document
@@ -28,14 +31,17 @@ from treadle.serving.predictions import Predict
 from treadle.serving.refusals import RequestError
 from treadle.serving.replies import send_refusal
 from treadle.serving.reports import Readiness, Reports
+from treadle.serving.sessions import Sessions
 from treadle.serving.settings import Settings
 
 _THREADS = max(2, min(4, os.cpu_count() or 1))
 """For large requests, beside the loop; two at least, so that one of them does not hold up all others."""
 
 
-def create_app(predictors: dict[str, Predictor], settings: Settings) -> FastAPI:
-    """The application that answers with `predictors`, by name.
+def create_app(
+    predictors: dict[str, Predictor], settings: Settings, languages: Mapping[str, StepModel] | None = None
+) -> FastAPI:
+    """The application that answers with `predictors`, by name, and writes with `languages`, by default those in them.
 
     FastAPI's own machinery for parameters and responses is left aside where rows pass: it would cost more than the
     network. `app.state.readiness` says whether /health/ready does.
@@ -43,7 +49,11 @@ def create_app(predictors: dict[str, Predictor], settings: Settings) -> FastAPI:
     metrics = Metrics()
     readiness = Readiness()
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="treadle-serving")
-    models = Models(predictors, settings, metrics, pool)
+    if languages is None:
+        languages = {name: open_language(each) for name, each in predictors.items() if each.task == "next_word"}
+    models = Models(predictors, settings, metrics, pool, languages)
+    sessions = Sessions(settings.max_sessions, settings.max_session_bytes, settings.session_idle_s)
+    metrics.sessions.set_function(lambda: len(sessions))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -52,7 +62,9 @@ def create_app(predictors: dict[str, Predictor], settings: Settings) -> FastAPI:
         pool.shutdown(cancel_futures=True)
 
     document = openapi_document(models, settings)
-    routes = _routes(settings, Predict(models, settings, pool), Reports(models, metrics, readiness, document))
+    generate = Generate(models, settings, pool, sessions)
+    reports = Reports(models, metrics, readiness, document)
+    routes = _routes(settings, Predict(models, settings, pool), generate, reports)
     app = FastAPI(
         title="Treadle",
         version=__version__,
@@ -86,11 +98,13 @@ def create_app(predictors: dict[str, Predictor], settings: Settings) -> FastAPI:
     return app
 
 
-def _routes(settings: Settings, predict: Predict, reports: Reports) -> list[Route]:
+def _routes(settings: Settings, predict: Predict, generate: Generate, reports: Reports) -> list[Route]:
     """The routes, those of predictions first: they are looked up in this order."""
     posts = {
         "/predict": predict.rows,
         "/models/{name}/predict": predict.rows,
+        "/generate": generate.text,
+        "/models/{name}/generate": generate.text,
         "/v2/models/{name}/infer": predict.tensors,
         "/v2/models/{name}/versions/{version}/infer": predict.tensors,
     }

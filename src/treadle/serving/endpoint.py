@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from starlette.requests import ClientDisconnect
@@ -11,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from treadle.errors import TreadleError
 from treadle.serving.gate import facts_of
 from treadle.serving.refusals import refusal_of
-from treadle.serving.replies import JSON, send_bytes, send_refusal
+from treadle.serving.replies import JSON, send_bytes, send_parts, send_refusal
 
 _CLIENT_WENT_AWAY = 499
 
@@ -26,7 +27,15 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Handle = Callable[[Scope, Receive], Awaitable[Answer]]
+@dataclass(frozen=True)
+class Stream:
+    """What is sent back part by part, as it comes to be."""
+
+    parts: AsyncGenerator[bytes, None]
+    media_type: str
+
+
+Handle = Callable[[Scope, Receive], Awaitable[Answer | Stream]]
 
 
 class Endpoint:
@@ -34,7 +43,7 @@ class Endpoint:
 
     Args:
         path: the route's path, parameters unfilled, as metrics name it.
-        handle: answers a request.
+        handle: answers a request; what it streams tells its own refusals.
     """
 
     def __init__(self, path: str, handle: Handle) -> None:
@@ -46,6 +55,10 @@ class Endpoint:
         facts.endpoint = self._path
         try:
             answer = await self._handle(scope, receive)
+            if isinstance(answer, Stream):
+                async with aclosing(answer.parts):
+                    await send_parts(send, answer.parts, answer.media_type)
+                return
         except TreadleError as error:
             await send_refusal(refusal_of(error), scope, receive, send)
         except ClientDisconnect:

@@ -30,6 +30,8 @@ class Facts:
     """Path of the route, with its parameters unfilled."""
     model: str = ""
     rows: int = 0
+    words: int | None = None
+    """Words written, where text was asked for."""
     status: int = 500
 
 
@@ -110,7 +112,8 @@ def _write_line(scope: Scope, facts: Facts, seconds: float) -> None:
         "ms": round(seconds * 1e3, 2),
     }
     if facts.model:
-        line |= {"model": facts.model, "rows": facts.rows}
+        asked = {"rows": facts.rows} if facts.words is None else {"words": facts.words}
+        line |= {"model": facts.model, **asked}
     # A log that nobody reads any more is no reason to stop answering.
     with suppress(OSError):
         sys.stderr.write(json.dumps(line) + "\n")

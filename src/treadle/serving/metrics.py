@@ -36,6 +36,8 @@ class Metrics:
             buckets=_ROWS,
             registry=self._registry,
         )
+        self._words = Counter("treadle_words", "Words written.", ["model"], registry=self._registry)
+        self.sessions = Gauge("treadle_sessions", "Texts that are kept to be gone on with.", registry=self._registry)
         self.in_progress = Gauge("treadle_requests_in_progress", "Requests in progress.", registry=self._registry)
         # Looking a labelled child up costs more than counting with it.
         self._finished: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -54,7 +56,8 @@ class Metrics:
 
     def of_model(self, model: str) -> ModelMetrics:
         """The counters of one model."""
-        return ModelMetrics(self._rows.labels(model), self._faults.labels(model), self._batches.labels(model))
+        rows, faults, words = (counter.labels(model) for counter in (self._rows, self._faults, self._words))
+        return ModelMetrics(rows, faults, words, self._batches.labels(model))
 
     def render(self) -> bytes:
         """All counters as text."""
@@ -64,8 +67,8 @@ class Metrics:
 class ModelMetrics:
     """What is counted for each model."""
 
-    def __init__(self, rows: Counter, faults: Counter, batches: Histogram) -> None:
-        self._rows, self._faults, self._batches = rows, faults, batches
+    def __init__(self, rows: Counter, faults: Counter, words: Counter, batches: Histogram) -> None:
+        self._rows, self._faults, self._words, self._batches = rows, faults, words, batches
 
     def count_rows(self, rows: int, faults: int) -> None:
         """A request's rows were answered, with this many faults."""
@@ -76,3 +79,7 @@ class ModelMetrics:
     def count_batch(self, rows: int) -> None:
         """The network answered this many rows together."""
         self._batches.observe(rows)
+
+    def count_words(self, words: int) -> None:
+        """This many words were written."""
+        self._words.inc(words)

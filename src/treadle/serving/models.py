@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 
 from starlette.types import Scope
 
+from treadle.bundle.language import StepModel
 from treadle.bundle.predictor import Predictions, Predictor
 from treadle.data.table import Table
 from treadle.errors import did_you_mean
@@ -31,6 +32,8 @@ class Model:
     timeout_s: float
     version: str
     """First 12 digits of the manifest's SHA-256: another bundle is another version."""
+    language: StepModel | None = None
+    """What writes, of a bundle that can."""
 
     @property
     def name(self) -> str:
@@ -61,10 +64,16 @@ class Models:
     """All models of a server by name."""
 
     def __init__(
-        self, predictors: dict[str, Predictor], settings: Settings, metrics: Metrics, pool: ThreadPoolExecutor
+        self,
+        predictors: dict[str, Predictor],
+        settings: Settings,
+        metrics: Metrics,
+        pool: ThreadPoolExecutor,
+        languages: Mapping[str, StepModel],
     ) -> None:
         self._models = {
-            name: _model(name, predictor, settings, metrics, pool) for name, predictor in predictors.items()
+            name: replace(_model(name, predictor, settings, metrics, pool), language=languages.get(name))
+            for name, predictor in predictors.items()
         }
 
     def __iter__(self) -> Iterator[Model]:
@@ -77,22 +86,16 @@ class Models:
             RequestError: there is none of that name (404), or there are several and none is named.
         """
         name = scope["path_params"].get("name")
-        model = self.only if name is None else self._named(name)
+        model = self._only(scope["path"]) if name is None else self._named(name)
         version = scope["path_params"].get("version")
         if version is not None and version != model.version:
             raise RequestError(404, "unknown_version", f"model {model.name!r} has version {model.version!r} only")
         facts_of(scope).model = model.name
         return model
 
-    @property
-    def only(self) -> Model:
-        """The only model.
-
-        Raises:
-            RequestError: there are several (404).
-        """
+    def _only(self, path: str) -> Model:
         if len(self._models) != 1:
-            paths = ", ".join(f"/models/{name}/predict" for name in sorted(self._models))
+            paths = ", ".join(f"/models/{name}{path}" for name in sorted(self._models))
             raise RequestError(404, "unknown_model", f"several models are served here; name one: {paths}")
         return next(iter(self._models.values()))
 

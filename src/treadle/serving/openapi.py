@@ -11,13 +11,16 @@ from treadle.serving.models import Model, Models
 from treadle.serving.options import Format
 from treadle.serving.schemas import error_schema, predictions_schema, request_schema, row_schema
 from treadle.serving.settings import Settings
+from treadle.serving.text_schemas import EVENTS, order_schema, text_schema
 
 _REFUSALS = {
     400: "The request cannot be read.",
     401: "No API key, or a wrong one.",
-    404: "No such model.",
+    404: "No such model, or session.",
     406: "No format that Accept allows.",
     408: "The body did not arrive in time.",
+    409: "Another request went on with the session.",
+    410: "The session is over.",
     413: "The body is too large, or has too many rows.",
     415: "The body is of a type that is not read.",
     422: "Rows break the contract; details lists them.",
@@ -71,6 +74,7 @@ def _describe(models: list[Model], settings: Settings) -> str:
 
 def _paths_of(model: Model, settings: Settings, *, alone: bool) -> dict[str, Any]:
     predict = {"post": _predict(model, settings)}
+    generate = {"post": _generate(model, settings)} if model.language is not None else {}
     schema = {"get": _get(f"JSON Schema of a row of {model.name}, with an example.", settings)}
     v2 = f"/v2/models/{model.name}"
     version = f"{v2}/versions/{model.version}"
@@ -78,8 +82,11 @@ def _paths_of(model: Model, settings: Settings, *, alone: bool) -> dict[str, Any
     ready = {"get": _get(f"Whether {model.name} is ready (Open Inference Protocol).", settings, v2=True)}
     infer = {"post": _infer(model, settings)}
     short = {"/predict": predict, "/schema": schema} if alone else {}
+    writes = {f"/models/{model.name}/generate": generate} if generate else {}
     return {
+        **({"/generate": generate} if alone and generate else {}),
         **short,
+        **writes,
         f"/models/{model.name}/predict": predict,
         f"/models/{model.name}/schema": schema,
         v2: metadata,
@@ -143,6 +150,27 @@ def _predict(model: Model, settings: Settings) -> dict[str, Any]:
                 },
             },
             **_refusals((400, 404, 406, 408, 413, 415, 422, 503, 504), settings, v2=False),
+        },
+    }
+
+
+def _generate(model: Model, settings: Settings) -> dict[str, Any]:
+    example = {"prompt": "", "length": min(20, settings.max_words), "temperature": 0.8, "seed": 1}
+    return {
+        "summary": f"Write a text with {model.name}, or go on with one.",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": order_schema(settings.max_words), "example": example}},
+        },
+        "responses": {
+            "200": {
+                "description": f"The text. {EVENTS}",
+                "content": {
+                    "application/json": {"schema": text_schema(model.name)},
+                    "text/event-stream": {"schema": {"type": "string"}},
+                },
+            },
+            **_refusals((400, 404, 406, 408, 409, 410, 413, 415, 503, 504), settings, v2=False),
         },
     }
 

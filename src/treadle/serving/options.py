@@ -55,15 +55,15 @@ def negotiate(accept: str) -> Format:
     best: Format | None = None
     best_quality = 0.0
     for media_type, format_ in _FORMATS.items():
-        quality = _quality(accept, media_type)
-        if quality > best_quality:
-            best, best_quality = format_, quality
+        liked = quality(accept, media_type)
+        if liked > best_quality:
+            best, best_quality = format_, liked
     if best is None:
         raise RequestError(406, "not_acceptable", f"answers come as {', '.join(_FORMATS)}; Accept allows none of them")
     return best
 
 
-def _quality(accept: str, media_type: str) -> float:
+def quality(accept: str, media_type: str) -> float:
     """How much the header likes the type, by its most specific range (RFC 9110, section 12.5.1)."""
     ranges = (media_type, media_type.split("/", maxsplit=1)[0] + "/*", "*/*")
     liked = {}

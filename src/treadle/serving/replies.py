@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 
 from starlette.types import Receive, Scope, Send
 
 from treadle.serving.refusals import RequestError
 
 JSON = "application/json"
+EVENTS = "text/event-stream"
+"""Server-sent events (HTML Living Standard, section 9.2)."""
 
 _LINGER_S = 1.0
 _LINGER_BYTES = 64 << 20
 
 _SAFE = [(b"x-content-type-options", b"nosniff")]
+_UNBUFFERED = (b"x-accel-buffering", b"no")
+"""nginx would hold parts back until it has many."""
 _LOCKED = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 """A page of ours runs no script and loads nothing, whatever a cell in it says."""
 
@@ -25,6 +30,15 @@ async def send_bytes(
     """Send a whole answer."""
     await _start(send, body, media_type, status, headers or {})
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_parts(send: Send, parts: AsyncIterator[bytes], media_type: str) -> None:
+    """Send an answer part by part, of a length not known before its end."""
+    headers = [(b"content-type", media_type.encode()), (b"cache-control", b"no-store"), *_SAFE]
+    await send({"type": "http.response.start", "status": 200, "headers": [*headers, _UNBUFFERED]})
+    async for part in parts:
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def send_refusal(refusal: RequestError, scope: Scope, receive: Receive, send: Send) -> None:

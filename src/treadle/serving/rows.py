@@ -36,25 +36,35 @@ async def read_rows(scope: Scope, body: bytes, contract: Contract, max_rows: int
         DataError: CSV that is no table.
     """
     headers = Headers(scope=scope)
-    kind, parameters = _split_type(headers.get("content-type", ""))
-    if headers.get("content-encoding", "identity") != "identity":
-        raise _unsupported("a compressed body; send it as it is")
-    charset = parameters.get("charset", "utf-8").lower()
+    kind, charset = type_of(headers)
     if kind == "application/json":
-        if charset not in ("utf-8", "utf8"):
-            raise _unsupported(f"JSON in {charset}; send UTF-8")
         read = partial(rows_from_json, body, contract, max_rows)
         return await threads.run(pool, read, large=len(body) > threads.LARGE_BODY)
     if kind == "multipart/form-data":
         kind, charset, body = await _read_upload(headers, body)
     if kind not in _DELIMITERS:
-        raise _unsupported(f"{kind[:100] or 'no Content-Type'}; send application/json, text/csv or multipart/form-data")
+        raise unsupported(f"{kind[:100] or 'no Content-Type'}; send application/json, text/csv or multipart/form-data")
     if charset not in _CHARSETS:
-        raise _unsupported(f"text in {charset[:40]}; send UTF-8")
+        raise unsupported(f"text in {charset[:40]}; send UTF-8")
     if not body:
         raise RequestError(400, "bad_request", "the body is empty")
     read = partial(rows_from_csv, body, charset, _DELIMITERS[kind], contract, max_rows)
     return await threads.run(pool, read, large=len(body) > threads.LARGE_BODY)
+
+
+def type_of(headers: Headers) -> tuple[str, str]:
+    """Media type and charset of a body.
+
+    Raises:
+        RequestError: it is compressed, or JSON in another encoding than UTF-8 (415).
+    """
+    kind, parameters = _split_type(headers.get("content-type", ""))
+    if headers.get("content-encoding", "identity") != "identity":
+        raise unsupported("a compressed body; send it as it is")
+    charset = parameters.get("charset", "utf-8").lower()
+    if kind == "application/json" and charset not in ("utf-8", "utf8"):
+        raise unsupported(f"JSON in {charset}; send UTF-8")
+    return kind, charset
 
 
 def rows_from_json(body: bytes, contract: Contract, max_rows: int) -> Table:
@@ -148,5 +158,6 @@ def _split_type(content_type: str) -> tuple[str, dict[str, str]]:
     return kind.strip().lower(), {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
 
 
-def _unsupported(what: str) -> RequestError:
+def unsupported(what: str) -> RequestError:
+    """The refusal of a body that is `what`."""
     return RequestError(415, "unsupported_media_type", f"the body is {what}")

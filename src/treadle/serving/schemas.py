@@ -26,6 +26,7 @@ def describe(model: Model) -> dict[str, Any]:
         "features": [field.name for field in predictor.contract.features],
         **classes,
         "predict": f"/models/{model.name}/predict",
+        **({"generate": f"/models/{model.name}/generate"} if model.language is not None else {}),
         "schema": f"/models/{model.name}/schema",
     }
 

@@ -58,6 +58,14 @@ class Settings(BaseModel):
     """Most rows of different requests that are answered together."""
     batch_wait_s: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     """Seconds that a request waits for others to join it; 0 joins those that arrived together."""
+    max_words: Limit = 2000
+    """Most words that a request may ask to be written, times its beams."""
+    max_sessions: Annotated[int, Field(ge=0)] = 1000
+    """Texts that are kept to be gone on with; the one that waited longest makes room for another. 0 keeps none."""
+    max_session_bytes: Limit = 64 << 20
+    """Memory that they may take together."""
+    session_idle_s: Seconds = 900.0
+    """Seconds after which a text that nobody goes on with is forgotten."""
     drain_s: Annotated[float, Field(ge=0.0)] = 0.5
     """Seconds between SIGTERM and the closing of the port, in which /health/ready says no and requests still pass."""
 
