@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from treadle.bundle.bundle import Bundle
-from treadle.evaluation.evaluation import Evaluation
+from treadle.evaluation.evaluation import Confusion, Evaluation
 from treadle.evaluation.terms import figure
 from treadle.studio import charts
 
@@ -48,6 +49,77 @@ def test_the_sidebar_has_the_figures(open_screen: Open, paths: dict[str, Path]) 
     assert any(
         r"144 to train\, 48 to validate\, 48 to test" in caption.value for caption in screen.sidebar.caption
     ) or any("to train" in caption.value for caption in screen.sidebar.caption)
+
+
+def words_evaluation() -> Evaluation:
+    metrics = {"perplexity": 123.45, "accuracy": 0.0887, "top5_accuracy": 0.2169}
+    return Evaluation(
+        task="next_word",
+        target="line",
+        rows=824,
+        distinct_rows=801,
+        skipped=0,
+        tokens=5942,
+        vocabulary=2210,
+        min_count=2,
+        unknown_share=0.1833,
+        primary="perplexity",
+        metrics=metrics,
+        intervals={"perplexity": (117.4, 132.6)},
+        opponents={"unigram": {"perplexity": 187.6}, "kneser_ney": {"perplexity": 125.2, "accuracy": 0.0873}},
+        opponent_intervals={"kneser_ney": {"perplexity": (118.1, 133.4)}},
+        opponent_notes={"unigram": "counts one word", "kneser_ney": "counts three words"},
+        verdict="worth it: perplexity 123.5 beats the Kneser-Ney trigram model by 1.7",
+        outcome="worth_it",
+        resamples=1000,
+        confidence=0.95,
+    )
+
+
+def tags_evaluation(labels: int) -> Evaluation:
+    counts = np.random.default_rng(0).integers(0, 9, (labels, labels)) + 200 * np.eye(labels, dtype=int)
+    return words_evaluation().model_copy(
+        update={
+            "task": "tagging",
+            "target": "upos",
+            "primary": "accuracy",
+            "metrics": {"accuracy": 0.913, "accuracy_unseen": 0.702},
+            "intervals": {},
+            "opponents": {"majority": {"accuracy": 0.17}, "most_frequent_tag": {"accuracy": 0.86}},
+            "opponent_intervals": {},
+            "opponent_notes": {"majority": "answers NOUN", "most_frequent_tag": "each word's tag"},
+            "labels": tuple(f"TAG{number}" for number in range(labels)),
+            "confusion": Confusion(
+                labels=tuple(f"TAG{number}" for number in range(labels)), counts=tuple(map(tuple, counts.tolist()))
+            ),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "evaluation",
+    [words_evaluation(), tags_evaluation(17), tags_evaluation(40)],
+    ids=["words", "seventeen tags", "forty tags"],
+)
+def test_words_and_tags_are_reported_as_such(
+    open_screen: Open, paths: dict[str, Path], tmp_path: Path, evaluation: Evaluation
+) -> None:
+    path = tmp_path / "tokens.treadle"
+    dataclasses.replace(Bundle.load(paths["tiers"]), evaluation=evaluation.model_dump(mode="json")).save(path)
+    screen = open_screen(path)
+    report = "".join(html.proto.body for html in screen.main.get("html"))
+    for metrics in (evaluation.metrics, *evaluation.opponents.values()):
+        for metric, value in metrics.items():
+            assert figure(metric, value) in report
+    captions = " ".join(caption.value.replace("\\", "") for caption in screen.caption)
+    assert f"5,942 words of 824 {'sentences' if evaluation.labels else 'lines'}" in captions
+    assert "The vocabulary has 2,210 words" in captions
+    assert "threshold" not in captions
+    assert "class" not in captions
+    assert ("TAG" in report) is (len(evaluation.labels) > 24)
+    charts.standing_chart(evaluation).to_dict(validate=True)
+    if evaluation.confusion:
+        charts.confusion_chart(evaluation.confusion).to_dict(validate=True)
 
 
 def test_a_bundle_without_an_evaluation_says_so(open_screen: Open, paths: dict[str, Path], tmp_path: Path) -> None:
