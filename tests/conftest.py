@@ -13,6 +13,7 @@ from hypothesis import settings
 
 import treadle
 from treadle import cli
+from treadle.bundle.bundle import Bundle
 from treadle.bundle.language import Cut, State
 
 # How long an example takes says more of the machine's load than of the code.
@@ -186,3 +187,28 @@ class Toy:
 def toy() -> type[Toy]:
     """The class of language models made by hand."""
     return Toy
+
+
+def verses(**sections: dict[str, Any]) -> Bundle:
+    """A bundle of a language model as it is before training, so that it is there in a moment."""
+    import polars
+
+    from treadle.recipe import parse_recipe
+    from treadle.sequence_work import SequenceWork
+
+    draw = np.random.default_rng(0)
+    parts = ("the king,my lord,a ghost,the queen", "is,was,sees,loves", "dead,not here,the play,to be or not", ".,!")
+    chosen = [draw.choice(part.split(","), 120) for part in parts]
+    lines = sorted({f"{who} {does} {what}{mark}" for who, does, what, mark in zip(*chosen, strict=True)})
+    quick: dict[str, Any] = {"data": {"source": "frame", "kinds": {"line": "text"}}}
+    quick |= {"model": {"sequence": {"units": 8, "embedding_width": 6}}, "training": {"batch_size": 8}}
+    changed = {name: quick.get(name, {}) | sections.get(name, {}) for name in quick | sections}
+    recipe = parse_recipe({"name": "verses", "task": "next_word", **changed})
+    work = SequenceWork.prepare(recipe, polars.DataFrame({"line": lines}), "fail")
+    return work.bundle(work.network())
+
+
+@pytest.fixture(scope="session")
+def verses_of() -> Callable[..., Bundle]:
+    """Makes untrained language models with these keys in their recipe's sections."""
+    return verses

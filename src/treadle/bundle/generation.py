@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treadle.bundle import beams
-from treadle.bundle.language import State, StepModel
+from treadle.bundle.language import LanguageModel, State, StepModel
 from treadle.bundle.predictor import Predictor
 from treadle.bundle.sampling import Sampling, distribution, draw, refuse_nan
 from treadle.errors import GenerationError
@@ -96,6 +96,9 @@ class Continuation:
         self.notices = _notices(self.model, read)
 
     def _numbers(self, line: str) -> list[int]:
+        if self._before is None:
+            # No line of the training texts begins with a blank.
+            line = line.lstrip()
         if not line or (self.model.cut != "character" and line.isspace()):
             return []
         return [number for number in self.model.read(line) if number != self.model.begin]
@@ -297,8 +300,6 @@ def open_language(predictor: Predictor) -> StepModel:
             f"bundle {predictor.name!r} is for {predictor.task} and writes no text: ask it with treadle predict; what "
             "writes is trained with task: next_word"
         )
-    from treadle.bundle.language import LanguageModel
-
     return LanguageModel(predictor)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -114,6 +115,11 @@ class LanguageModel:
     def read(self, text: str) -> list[int]:
         """The numbers of a line's tokens, with the mark before it where lines are marked."""
         numbers = whole(self._text, text) if text.strip() else []
+        if self.cut == "character":
+            # Blanks at the ends of a text are left out as it is cleaned, but here it may be a part of a line.
+            core, of = text.strip(), self._text.vocabulary.numbers
+            before, _, after = text.partition(core) if core else (text, "", "")
+            numbers = [*of(list(before)), *numbers, *of(list(after))]
         return [self.begin, *numbers] if self.marked else numbers
 
     def advance(self, state: State, tokens: NDArray[np.int32]) -> tuple[NDArray[np.float32], State]:
@@ -132,7 +138,8 @@ class LanguageModel:
         if self.cut == "character":
             return "".join(self.words[number] for number in numbers)
         if self.cut == "piece":
-            return "".join(self.words[number] for number in numbers).replace(PIECE, " ").lstrip()
+            joined = "".join(self.words[number] for number in numbers).replace(PIECE, " ").lstrip()
+            return _BEFORE_CLOSING.sub("", joined)
         text = ""
         for number in numbers:
             word = self.words[number]
@@ -145,4 +152,5 @@ PIECE = "▁"
 """Begins the first piece of a word."""
 _CLOSING = frozenset(".,;:!?)]}%…")
 """Signs that follow a word without a blank."""
+_BEFORE_CLOSING = re.compile(r" (?=[.,;:!?)\]}%…])")
 _OPENING = frozenset("([{")
