@@ -55,7 +55,7 @@ def main() -> None:
 
 def epoch_seconds() -> float:
     """Seconds of one epoch (200 steps and the validation loss), the median over the run after compilation."""
-    from treadle.recipe import read_recipe
+    from treadle.recipe_file import read_recipe
     from treadle.run import fit
 
     times: list[tuple[int, float]] = []

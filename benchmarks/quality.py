@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import Figure, publish
-from treadle.recipe import read_recipe
+from treadle.recipe_file import read_recipe
 from treadle.run import fit
 
 SEEDS = (1, 2, 3, 4, 5)

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.figures import Figure, publish, run_json
 from treadle.bundle.predictor import Predictor
 from treadle.preparation import Prepared, prepare
-from treadle.recipe import read_recipe
+from treadle.recipe_file import read_recipe
 
 CELLS = {"simple_rnn": "simple RNN", "lstm": "LSTM"}
 EPOCHS = 3

@@ -19,7 +19,8 @@ from treadle.data.sources import from_frame
 from treadle.data.table import Table
 from treadle.errors import BundleError, DataError, RecipeError, TrainingError
 from treadle.preparation import prepare
-from treadle.recipe import parse_recipe, read_recipe
+from treadle.recipe import parse_recipe
+from treadle.recipe_file import read_recipe
 
 LONG = {"epochs": 600, "patience": None, "batch_size": 16}
 """Training of some seconds, to be stopped in between."""

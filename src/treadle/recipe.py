@@ -7,15 +7,13 @@ nothing would use, so that what a recipe says is what happens.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import resources
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from treadle.errors import RecipeError, did_you_mean
+from treadle.errors import RecipeError
 from treadle.faults import faults
+from treadle.recipe_rules import refuse_unused_of_rows, refuse_unused_of_sequences
 from treadle.section import Positive, Section, Share, unused
 from treadle.sequence_recipe import SequenceRecipe
 from treadle.text_recipe import EncoderRecipe, TextRecipe
@@ -288,82 +286,10 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _no_unused_options(self) -> Self:
         if self.task in SEQUENCE_TASKS:
-            _refuse_unused_of_sequences(self)
+            refuse_unused_of_sequences(self)
         else:
-            _refuse_unused_of_rows(self)
+            refuse_unused_of_rows(self)
         return self
-
-
-def _refuse_unused_of_rows(recipe: Recipe) -> None:
-    task, data = recipe.task, recipe.data
-    if data.target is None:
-        raise ValueError("data.target is missing: the column to predict")
-    needs = "task: next_word, tagging or fill_blank"
-    unused(data, ("running", "format"), used=False, needs=needs, within="data.")
-    unused(recipe.model, ("sequence",), used=False, needs=needs, within="model.")
-    unused(recipe.features.text, ("marks", "affixes"), used=False, needs=needs, within="features.text.")
-    unused(recipe.training, ("unroll",), used=False, needs=needs, within="training.")
-    embedded = recipe.features.categories == "embedding"
-    unused(recipe.model, ("category_width",), used=embedded, needs="features.categories: embedding", within="model.")
-    reads, needs = bool(data.texts), "a column of text in data.kinds: {COLUMN: text}"
-    for section, within in ((recipe.features, "features."), (recipe.model, "model.")):
-        unused(section, ("text",), used=reads, needs=needs, within=within)
-    known = recipe.features.text.tokens in ("words", "spaced") and not recipe.features.text.hashing
-    needs = "features.text.tokens: words, without hashing"
-    unused(recipe.model.text, ("vectors",), used=known, needs=needs, within="model.text.")
-    loss = recipe.training.loss
-    if loss and task and (loss == "cross_entropy") != (task == "classification"):
-        fitting = "cross_entropy" if task == "classification" else "mse, mae or huber"
-        raise ValueError(f"training.loss: {loss} does not fit task: {task}, which takes {fitting}")
-    if task == "regression":
-        _refuse(recipe, _OF_CLASSES, "task: classification")
-
-
-_OF_CLASSES = ("training.class_weights", "evaluation.threshold", "data.positive", "data.split.stratify")
-_OF_ROWS = (
-    *_OF_CLASSES,
-    *(f"features.{name}" for name in ("scaling", "imputation", "neighbours", "categories", "min_count")),
-    *(f"model.{name}" for name in ModelRecipe.model_fields if name != "sequence"),
-    "training.loss",
-)
-
-
-def _refuse_unused_of_sequences(recipe: Recipe) -> None:
-    task, text, network = recipe.task, recipe.features.text, recipe.model.sequence
-    _refuse(recipe, _OF_ROWS, "task: classification or regression")
-    if task in WORD_TASKS:
-        _refuse(recipe, ("data.target", "model.sequence.crf", "features.text.affixes"), "task: tagging")
-        _refuse(recipe, ("features.text.hashing",), "a task that need not say words")
-    elif recipe.data.target is None:
-        raise ValueError("data.target is missing: the column of the tags")
-    if task != "next_word":
-        names = ("data.running", "features.text.marks", "training.unroll")
-        _refuse(recipe, names, "task: next_word")
-    elif recipe.data.running:
-        _refuse(recipe, ("features.text.marks", "features.text.length", "features.text.keep"), "data.running: false")
-    else:
-        _refuse(recipe, ("training.unroll",), "data.running: true")
-    if task != "tagging":
-        _refuse(recipe, ("model.sequence.bidirectional",), "task: tagging")
-    else:
-        _refuse(recipe, ("model.sequence.tied", "features.text.drop"), "task: next_word or fill_blank")
-    if task == "tagging" and text.tokens != "spaced":
-        raise ValueError("features.text.tokens: tagging answers at every token, which are those between blanks: spaced")
-    if task == "fill_blank" and text.tokens not in ("words", "spaced"):
-        raise ValueError(f"features.text.tokens: {text.tokens} does not fit task: fill_blank, which takes words")
-    unused(network, ("affix_width",), used=text.affixes > 0, needs="features.text.affixes", within="model.sequence.")
-    known = text.tokens in ("words", "spaced") and not text.hashing
-    needs = "features.text.tokens: words, without hashing"
-    unused(network, ("vectors",), used=known, needs=needs, within="model.sequence.")
-
-
-def _refuse(recipe: Recipe, paths: tuple[str, ...], needs: str) -> None:
-    for path in paths:
-        place: Section = recipe
-        *sections, key = path.split(".")
-        for name in sections:
-            place = getattr(place, name)
-        unused(place, (key,), used=False, needs=needs, within="".join(f"{name}." for name in sections))
 
 
 def parse_recipe(document: object, where: str = "recipe") -> Recipe:
@@ -386,7 +312,7 @@ def resolve(recipe: Recipe) -> dict[str, Any]:
     `parse_recipe` reads it again.
     """
     document = recipe.model_dump(mode="json")
-    while stray := _unused_keys(document):
+    while stray := unused_keys(document):
         for *sections, key in stray:
             place = document
             for section in sections:
@@ -395,131 +321,12 @@ def resolve(recipe: Recipe) -> dict[str, Any]:
     return document
 
 
-def _unused_keys(document: dict[str, Any]) -> list[list[str]]:
+def unused_keys(document: dict[str, Any]) -> list[list[str]]:
+    """Keys of a recipe that nothing would use, each with its path; a section names some of them only when others are
+    gone."""
     try:
         Recipe.model_validate(document)
     except ValidationError as error:
         unused_ones = [fault for fault in error.errors() if fault["type"] == "unused"]
         return [[*map(str, fault["loc"]), *key.split(".")] for fault in unused_ones for key in fault["ctx"]["keys"]]
     return []
-
-
-def _leave_out_idle_defaults(document: dict[str, Any], asked: set[str]) -> None:
-    """Leave out keys that `asked` settings made idle and that only say the default, as `treadle init` writes them."""
-    found = True
-    while found:  # a section names what it does not use one after the other
-        found = False
-        for *sections, key in _unused_keys(document):
-            place, section = document, Recipe
-            for name in sections:
-                place, section = place[name], section.model_fields[name].annotation  # type: ignore[assignment]
-            default = section.model_fields[key].default
-            plain = list(default) if isinstance(default, tuple) else default
-            if ".".join([*sections, key]) not in asked and place[key] == plain:
-                del place[key]
-                found = True
-
-
-def recipe_schema() -> dict[str, Any]:
-    """The JSON Schema of a recipe, from which editors complete and explain its keys."""
-    return Recipe.model_json_schema()
-
-
-def schema_file() -> Path:
-    """The schema as a file, which comes with Treadle; `treadle schema` prints what stands in it."""
-    return Path(str(resources.files("treadle") / "recipes" / "recipe.schema.json"))
-
-
-def built_in_recipes() -> list[str]:
-    """Names of the recipes that come with Treadle."""
-    folder = resources.files("treadle") / "recipes"
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-
-
-def read_recipe(name: str, settings: tuple[str, ...] = ()) -> Recipe:
-    """The recipe in the file `name`, or the built-in one of that name, with `a.b=value` settings applied.
-
-    Raises:
-        RecipeError: no such recipe, not YAML, or not a recipe.
-    """
-    document = _read_document(name)
-    for setting in settings:
-        _apply(document, setting)
-    if settings:
-        _leave_out_idle_defaults(document, {setting.partition("=")[0] for setting in settings})
-    return parse_recipe(document, where=name)
-
-
-def _read_document(name: str) -> dict[str, Any]:
-    if Path(name).suffix in _SUFFIXES:
-        content = _read_file(Path(name))
-    elif name in built_in_recipes():
-        content = (resources.files("treadle") / "recipes" / f"{name}.yaml").read_bytes()
-    elif Path(name).is_file():
-        advice = f"or write one from a table: treadle init {name} --target COLUMN"
-        raise RecipeError(f"{name}: the name of a recipe ends in {', '.join(_SUFFIXES)}; rename it, {advice}")
-    else:
-        raise RecipeError(
-            f"no recipe {name!r}: neither built in nor a .yaml file{did_you_mean(name, built_in_recipes())}"
-        )
-    try:
-        document = yaml.load(content.decode("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{name}: byte {error.start} is not UTF-8; save the recipe as UTF-8 text") from None
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{name}: {_explain(error)}") from None
-    if not isinstance(document, dict):
-        raise RecipeError(f"{name}: a recipe is a mapping with the keys 'name' and 'data'")
-    return document
-
-
-_SUFFIXES = (".yaml", ".yml", ".json")
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        names = [each.name for each in path.parent.glob("*") if each.suffix in _SUFFIXES]
-        raise RecipeError(f"{path}: no such file{did_you_mean(path.name, names)}") from None
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read: {error.strerror or error}") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML that refuses a key that stands twice: the first one would silently not count."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key, _ in node.value:
-            if keys.count(key.value) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands twice", key.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
-def _explain(error: yaml.YAMLError) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return f"line {mark.line + 1}, column {mark.column + 1}: not YAML: {error.problem}"
-    return f"not YAML: {error}"
-
-
-def _apply(document: dict[str, Any], setting: str) -> None:
-    path, equals, value = setting.partition("=")
-    *sections, key = path.split(".")
-    if not equals or not key or not all(sections):
-        raise RecipeError(f"--set {setting}: write it as key.key=value")
-    place = document
-    for depth, section in enumerate(sections, start=1):
-        # An empty section is null in YAML.
-        if place.get(section) is None:
-            place[section] = {}
-        place = place[section]
-        if not isinstance(place, dict):
-            raise RecipeError(f"--set {setting}: {'.'.join(sections[:depth])!r} is a value, not a section")
-    try:
-        place[key] = yaml.load(value, _Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise RecipeError(f"--set {setting}: {_explain(error)}") from None

@@ -17,7 +17,8 @@ from treadle.data.databases import without_password
 from treadle.errors import TrainingError
 from treadle.evaluation.report import LearningCurve, Report
 from treadle.evaluation.report_html import render_report
-from treadle.recipe import SEQUENCE_TASKS, Recipe, parse_recipe, read_recipe
+from treadle.recipe import SEQUENCE_TASKS, Recipe, parse_recipe
+from treadle.recipe_file import read_recipe
 from treadle.training import Progress, Trained
 from treadle.work import Keeping, Say, Work, silent, unwritable
 

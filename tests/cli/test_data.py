@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
-from treadle.recipe import recipe_schema
+from treadle.recipe_file import recipe_schema
 
 
 def test_init_writes_a_recipe_that_trains(

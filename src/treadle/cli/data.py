@@ -16,7 +16,7 @@ from rich.text import Text
 from treadle.cli.console import print_json, results, say
 from treadle.data import catalogue
 from treadle.errors import DataError, RecipeError
-from treadle.recipe import recipe_schema, schema_file
+from treadle.recipe_file import recipe_schema, schema_file
 
 datasets = typer.Typer(help="The catalogue of named data sets.", no_args_is_help=True)
 

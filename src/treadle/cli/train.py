@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from treadle.bundle.predictor import OnBadRow
 from treadle.cli.console import people, print_json, results, say
-from treadle.recipe import read_recipe
+from treadle.recipe_file import read_recipe
 
 if TYPE_CHECKING:
     from treadle.recipe import Recipe
