@@ -116,13 +116,17 @@ class SequenceNetwork(eqx.Module):
         return x if values is None else self.dropout(x, values)
 
     def _answer(self, hidden: Float[Array, "rows time width"]) -> Scores | Emissions:
+        rows, time, width = hidden.shape
+        # As one matrix: XLA's products with two axes of rows are slower.
+        x = hidden.reshape(rows * time, width)
         if self.projection is not None:
-            hidden = self.projection(hidden)
+            x = self.projection(x)
         if self.output is not None:
-            scores = self.output(hidden)
+            flat = self.output(x)
         else:
             assert self.bias is not None
-            scores = hidden @ self.embedding.weight.T + self.bias
+            flat = x @ self.embedding.weight.T + self.bias
+        scores = flat.reshape(rows, time, flat.shape[1])
         return scores if self.crf is None else (scores, self.crf)
 
     def settled(self) -> Self:

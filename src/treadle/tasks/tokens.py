@@ -22,8 +22,7 @@ class TokenClassification:
 
     def training_losses(self, outputs: Scores, targets: Due) -> Float[Array, " rows"]:
         """Sum over the tokens of every row, in nats."""
-        chosen = jnp.take_along_axis(outputs, jnp.maximum(targets, 0)[:, :, None], axis=2)[:, :, 0]
-        losses = jax.nn.logsumexp(outputs, axis=2) - chosen
+        losses = cross_entropy(outputs, jnp.maximum(targets, 0))
         return jnp.sum(jnp.where(targets >= 0, losses, 0.0), axis=1)
 
     def answer_losses(self, outputs: Scores, targets: Due) -> Float[Array, " rows"]:
@@ -33,6 +32,38 @@ class TokenClassification:
     def answers(self, targets: Due) -> Float[Array, " rows"]:
         """How many answers are due in every row."""
         return jnp.sum((targets >= 0).astype(jnp.float32), axis=1)
+
+
+@jax.custom_vjp
+def cross_entropy(scores: Float[Array, "*shape outputs"], due: Int[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """-ln of the share that the softmax of `scores` gives to what is due.
+
+    Its own gradient is one pass over the scores, where JAX's would scatter what is due into an array of their size.
+    """
+    return _with_total(scores, due)[0]
+
+
+def _with_total(
+    scores: Float[Array, "*shape outputs"], due: Int[Array, "*shape"]
+) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
+    total = jax.nn.logsumexp(scores, axis=-1)
+    return total - jnp.take_along_axis(scores, due[..., None], axis=-1)[..., 0], total
+
+
+def _forward(
+    scores: Float[Array, "*shape outputs"], due: Int[Array, "*shape"]
+) -> tuple[Float[Array, "*shape"], tuple[Array, Array, Array]]:
+    loss, total = _with_total(scores, due)
+    return loss, (scores, total, due)
+
+
+def _backward(kept: tuple[Array, Array, Array], d_loss: Float[Array, "*shape"]) -> tuple[Array, None]:
+    scores, total, due = kept
+    hit = jax.lax.broadcasted_iota(due.dtype, scores.shape, scores.ndim - 1) == due[..., None]
+    return (jnp.exp(scores - total[..., None]) - hit) * d_loss[..., None], None
+
+
+cross_entropy.defvjp(_forward, _backward)
 
 
 @dataclass(frozen=True)
