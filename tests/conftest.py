@@ -189,8 +189,8 @@ def toy() -> type[Toy]:
     return Toy
 
 
-def verses(**sections: dict[str, Any]) -> Bundle:
-    """A bundle of a language model as it is before training, so that it is there in a moment."""
+def verses(task: str = "next_word", **sections: dict[str, Any]) -> Bundle:
+    """A bundle of a network that answers at every token, as it is before training, so that it is there in a moment."""
     import polars
 
     from treadle.recipe import parse_recipe
@@ -200,15 +200,20 @@ def verses(**sections: dict[str, Any]) -> Bundle:
     parts = ("the king,my lord,a ghost,the queen", "is,was,sees,loves", "dead,not here,the play,to be or not", ".,!")
     chosen = [draw.choice(part.split(","), 120) for part in parts]
     lines = sorted({f"{who} {does} {what}{mark}" for who, does, what, mark in zip(*chosen, strict=True)})
+    columns = {"line": lines}
     quick: dict[str, Any] = {"data": {"source": "frame", "kinds": {"line": "text"}}}
+    if task == "tagging":
+        columns["kinds"] = [" ".join("NOUN" if len(word) > 3 else "OTHER" for word in line.split()) for line in lines]
+        quick["data"] |= {"target": "kinds"}
+        quick["features"] = {"text": {"tokens": "spaced"}}
     quick |= {"model": {"sequence": {"units": 8, "embedding_width": 6}}, "training": {"batch_size": 8}}
     changed = {name: quick.get(name, {}) | sections.get(name, {}) for name in quick | sections}
-    recipe = parse_recipe({"name": "verses", "task": "next_word", **changed})
-    work = SequenceWork.prepare(recipe, polars.DataFrame({"line": lines}), "fail")
+    recipe = parse_recipe({"name": "verses", "task": task, **changed})
+    work = SequenceWork.prepare(recipe, polars.DataFrame(columns), "fail")
     return work.bundle(work.network())
 
 
 @pytest.fixture(scope="session")
 def verses_of() -> Callable[..., Bundle]:
-    """Makes untrained language models with these keys in their recipe's sections."""
+    """Makes untrained networks that answer at every token, with these keys in their recipe's sections."""
     return verses

@@ -21,6 +21,8 @@ MANY_TAGS = 20
 """More different tags than this, and than half of the tokens, are no tags."""
 TEXT = "text"
 """The column that is read where several could be: the readers of texts name theirs so."""
+GAPPED = "Some ___ to read."
+"""Stands where a text with a gap is asked for."""
 
 
 def learn_texts(name: str, cells: Column, missing: Missing) -> Field | None:
@@ -128,7 +130,8 @@ def learn_sequences(table: Table, recipe: DataRecipe, task: Task) -> tuple[Contr
         raise DataError(f"{table.source}: {error}") from None
     if text is None:
         raise DataError(f"{table.source}: the text {name!r} has no value in any row")
-    fields = [text.model_copy(update={"nullable": False})]
+    typical = GAPPED if task == "fill_blank" else text.typical
+    fields = [text.model_copy(update={"nullable": False, "typical": typical})]
     if recipe.target is not None:
         fields.append(_learn_tags(table, name, recipe.target, missing))
     read = {name, recipe.target, *recipe.drop}

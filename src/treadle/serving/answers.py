@@ -56,6 +56,7 @@ class Writer:
 
     predictor: Predictor
     labels: tuple[str, ...]
+    """The classes that probabilities are named by; none where they stand in the order of tags or words."""
 
     @classmethod
     def of(cls, predictor: Predictor) -> Writer:
@@ -68,7 +69,7 @@ class Writer:
         """`{"model", "predictions": [{"row", ...}], "faults": [...]}`, and `notices` where texts are read."""
         rows: list[dict[str, Any]] = []
         for number, record in zip(predictions.numbers.tolist(), predictions.records(), strict=True):
-            if record.get("probabilities") is not None:
+            if self.labels and record["probabilities"] is not None:
                 record["probabilities"] = dict(zip(self.labels, record["probabilities"], strict=True))
             rows.append({"row": number, **record})
         document = {"model": self.predictor.name, "predictions": rows, "faults": _listed(predictions.faults)}

@@ -124,7 +124,7 @@ def _predict(model: Model, settings: Settings) -> dict[str, Any]:
     text = {"type": "string"}
     file = {"type": "string", "contentMediaType": "text/csv"}
     return {
-        "summary": f"Predict {model.predictor.contract.target.name} with {model.name}.",
+        "summary": f"{_what(model)} with {model.name}.",
         "parameters": [
             _choice("format", get_args(Format), "How to answer; default: what Accept asks for, else json."),
             _choice("on_bad_row", get_args(OnBadRow), "Rows that break the contract: refuse all, skip, or report."),
@@ -152,6 +152,13 @@ def _predict(model: Model, settings: Settings) -> dict[str, Any]:
             **_refusals((400, 404, 406, 408, 413, 415, 422, 503, 504), settings, v2=False),
         },
     }
+
+
+def _what(model: Model) -> str:
+    contract = model.predictor.contract
+    if contract.has_target:
+        return f"Predict {contract.target.name}"
+    return "Foretell the next word" if model.predictor.task == "next_word" else "Say the missing word"
 
 
 def _generate(model: Model, settings: Settings) -> dict[str, Any]:

@@ -1,23 +1,27 @@
 """The Open Inference Protocol, version 2, over REST: a tensor per feature in, a tensor per answer out.
 
-Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md. Treadle adds two things that the
-protocol leaves open: null in a tensor's data is a missing cell, and a tensor has the shape [rows] or [rows, 1].
+Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md. Treadle adds what the protocol leaves
+open: null in a tensor's data is a missing cell, a tensor has the shape [rows] or [rows, 1], and the tags of a sentence
+are one text, with blanks between them.
 """
 
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from treadle import __version__
-from treadle.bundle.answers import ClassificationAnswers
+from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers, TaggingAnswers, WordAnswers
 from treadle.bundle.predictor import Predictions, Predictor, count_of
 from treadle.data.cells import canonical_text
 from treadle.data.table import Table
+from treadle.data.tokens import as_cell, as_token
 from treadle.errors import did_you_mean
+from treadle.features.vocabulary import FIRST
 from treadle.recipe import Kind
 from treadle.serving.documents import name_of_type, require_object
 from treadle.serving.limits import too_many_rows
@@ -82,8 +86,19 @@ def example_request(predictor: Predictor, row: dict[str, Any]) -> dict[str, Any]
 def _outputs(predictor: Predictor) -> list[tuple[str, str, list[int]]]:
     """Name, datatype and shape after the rows of every output."""
     answers = predictor.answers
-    if not isinstance(answers, ClassificationAnswers):
+    if isinstance(answers, RegressionAnswers):
         return [("value", "FP64", [])]
+    if isinstance(answers, TaggingAnswers):
+        # A tensor has no rows of different lengths.
+        return [("tags", "BYTES", [])]
+    if isinstance(answers, WordAnswers):
+        most = min(answers.most, answers.outputs - FIRST - 2)
+        return [
+            ("word", "BYTES", []),
+            ("probability", "FP64", []),
+            ("words", "BYTES", [most]),
+            ("probabilities", "FP64", [most]),
+        ]
     return [
         ("label", _label_type(answers), []),
         ("probability", "FP64", []),
@@ -229,7 +244,7 @@ def write_response(
     outputs = []
     for name in wanted:
         datatype, tail = described[name]
-        data = predictions.columns[name].reshape(-1).tolist()
+        data = _flat(predictions.columns[name], joined=name == "tags")
         outputs.append(
             {
                 "name": name,
@@ -243,6 +258,14 @@ def write_response(
         response["id"] = request_id
     response["outputs"] = outputs
     return json.dumps(response, allow_nan=False).encode()
+
+
+def _flat(column: NDArray[Any], *, joined: bool) -> list[Any]:
+    """All elements, row by row; `joined` makes one text of a row's, as they stand in a cell of a table."""
+    if column.dtype != object or not len(column) or not isinstance(column[0], list):
+        flat: list[Any] = column.reshape(-1).tolist()
+        return flat
+    return [as_cell(map(as_token, row)) for row in column] if joined else list(chain.from_iterable(column))
 
 
 def _refuse(message: str) -> RequestError:

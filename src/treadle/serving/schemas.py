@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from treadle.bundle.answers import ClassificationAnswers
+from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers, TaggingAnswers, WordAnswers
 from treadle.bundle.predictor import Predictor
 from treadle.data.cells import canonical_text
 from treadle.serving.models import Model
@@ -12,17 +12,24 @@ from treadle.serving.models import Model
 _NULL = {"type": "null"}
 _PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
 
+_WORDS: dict[str, dict[str, Any]] = {
+    "word": {"type": "string", "description": "The likeliest word."},
+    "probability": {**_PROBABILITY, "description": "Probability of the word."},
+    "words": {"type": "array", "items": {"type": "string"}, "description": "The likeliest words, falling."},
+    "probabilities": {"type": "array", "items": _PROBABILITY, "description": "Probability of each word."},
+}
+
 
 def describe(model: Model) -> dict[str, Any]:
     """A model in the list of `GET /models`."""
     predictor = model.predictor
     answers = predictor.answers
-    classes = {"labels": list(answers.labels)} if isinstance(answers, ClassificationAnswers) else {}
+    classes = {"labels": list(answers.labels)} if isinstance(answers, ClassificationAnswers | TaggingAnswers) else {}
     return {
         "name": model.name,
         "version": model.version,
         "task": predictor.task,
-        "target": predictor.contract.target.name,
+        "target": predictor.contract.target.name if predictor.contract.has_target else None,
         "features": [field.name for field in predictor.contract.features],
         **classes,
         "predict": f"/models/{model.name}/predict",
@@ -79,11 +86,19 @@ def predictions_schema(predictor: Predictor) -> dict[str, Any]:
 
 def _answer_schemas(predictor: Predictor) -> dict[str, dict[str, Any]]:
     answers = predictor.answers
-    if not isinstance(answers, ClassificationAnswers):
-        return {"value": {"type": "number", "description": f"Predicted {predictor.contract.target.name}."}}
+    if isinstance(answers, WordAnswers):
+        return _WORDS
+    predicted = f"Predicted {predictor.contract.target.name}."
+    if isinstance(answers, RegressionAnswers):
+        return {"value": {"type": "number", "description": predicted}}
+    if isinstance(answers, TaggingAnswers):
+        return {
+            "tags": {"type": "array", "items": {"enum": list(answers.labels)}, "description": predicted},
+            "probabilities": {"type": "array", "items": _PROBABILITY, "description": "Probability of each tag."},
+        }
     names = list(map(canonical_text, answers.labels))
     return {
-        "label": {"enum": list(answers.labels), "description": f"Predicted {predictor.contract.target.name}."},
+        "label": {"enum": list(answers.labels), "description": predicted},
         "probability": {**_PROBABILITY, "description": "Probability of the label."},
         "probabilities": {
             "type": "object",
