@@ -59,7 +59,9 @@ def test_what_is_counted_is_what_is_read(text: str) -> None:
 def test_a_text_alone_has_no_target(task: Task) -> None:
     contract, notices = learn(table(text=["To be", "or not", "To be"]), words(), task)
     assert not notices
-    assert contract == Contract(fields=(Field(name="text", kind="text", minimum=5, maximum=6),), missing=("",))
+    example = "Some ___ to read." if task == "fill_blank" else None
+    field = Field(name="text", kind="text", minimum=5, maximum=6, typical=example)
+    assert contract == Contract(fields=(field,), missing=("",))
     assert (contract.has_target, contract.target_name, contract.at_tokens) == (False, "text", True)
     checked = contract.check(table(text=["To be", "NA"]), with_target=True)
     assert checked.columns["text"].tolist() == ["To be", "NA"]
