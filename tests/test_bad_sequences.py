@@ -48,16 +48,16 @@ def refused(ended: Any, code: int, message: str) -> None:
     ids=["empty", "blank", "one line", "latin"],
 )
 def test_a_corpus_that_cannot_be_learnt_from(train: Run, content: bytes, message: str) -> None:
-    refused(train("t.txt", content, format="lines"), 3, message)
+    refused(train("t.txt", content), 3, message)
 
 
 def test_a_text_that_is_read_as_a_table(train: Run) -> None:
     message = "t.txt: row 2 has 1 cells where the header has 2: 'or not'; look for a stray delimiter or quote"
-    refused(train("t.txt", "To be, or\nnot, to\nor not\n"), 3, message)
+    refused(train("t.txt", "To be, or\nnot, to\nor not\n", format="table"), 3, message)
 
 
 def test_a_format_for_another_kind_of_file(train: Run) -> None:
-    message = "data.format: lines does not fit: t.conllu is CoNLL-U by its name"
+    message = "data.format (--read-as): lines does not fit: t.conllu is CoNLL-U by its name"
     refused(train("t.conllu", TREES, format="lines"), 2, message)
 
 

@@ -82,7 +82,8 @@ class DataRecipe(Section):
     address."""
     format: Format | None = None
     """What a text file holds, where its name does not say: a table, lines of plain text, conllu, or columns of a token
-    and its tag with a blank line after each sentence."""
+    and its tag with a blank line after each sentence. Default of a .txt: lines for next_word and fill_blank, else a
+    table."""
     query: str | None = None
     """The SELECT to run when `source` is a database address."""
     test: str | None = None

@@ -38,7 +38,7 @@ from treadle.nn.sequence import SequenceNetwork, build_sequence_network
 from treadle.nn.sequence_onnx import write as write_graph
 from treadle.nn.vectors import read_vectors
 from treadle.preparation import keep_good
-from treadle.recipe import WORD_TASKS, DataRecipe, Recipe, resolve
+from treadle.recipe import WORD_TASKS, Format, Recipe, resolve
 from treadle.tasks import FieldClassification, TokenClassification
 from treadle.training import Examples, Trained, train
 from treadle.training.sequences import line_examples, running_examples, running_validation
@@ -72,11 +72,10 @@ class SequenceWork:
         """
         task, read = recipe.task, recipe.data
         assert task is not None
-        whole = from_frame(data) if data is not None else _read(read, read.source)
-        own = [None if source is None else _read(read, source) for source in (read.validation, read.test)]
-        parts = split(whole, read, task, own[1], own[0])
-        together = Table.concatenate([whole, *(table for table in own if table is not None)])
-        tables = [together.take(rows) for rows in (parts.train, parts.validation, parts.test)]
+        whole = from_frame(data) if data is not None else _read(recipe, read.source)
+        validation, test = (None if own is None else _read(recipe, own) for own in (read.validation, read.test))
+        parts = split(whole, read, task, test, validation)
+        tables = parts.tables(whole, test, validation)
         contract, learnt = learn(tables[0], read, task)
         notices = list(learnt)
         sets = ("training", "validation", "test")
@@ -285,9 +284,12 @@ def ask(task: str | None, line: str) -> str:
     return line
 
 
-def _read(recipe: DataRecipe, source: str) -> Table:
-    query = recipe.query if source == recipe.source else None
-    return read_table(source, query=query, encoding=recipe.encoding, format=recipe.format)
+def _read(recipe: Recipe, source: str) -> Table:
+    data = recipe.data
+    query = data.query if source == data.source else None
+    # Tags need a form that holds them; what only has words is plain text.
+    plain: Format = "lines" if recipe.task in WORD_TASKS else "table"
+    return read_table(source, query=query, encoding=data.encoding, format=data.format, plain=plain)
 
 
 def _row_of(array: Any) -> tuple[float, ...]:

@@ -7,7 +7,7 @@ import tracemalloc
 import polars as pl
 import pytest
 
-from treadle.data.sources import read_chunks, read_table
+from treadle.data.sources import read_chunks, read_table, says_its_format
 from treadle.errors import DataError, RecipeError
 
 CSV = b"age,city\n40,Aix\n50,Bonn\n"
@@ -99,7 +99,7 @@ def test_chunks_have_the_asked_size(tmp_path):
         ("{folder}/broken.csv.gz", "broken.csv.gz: the compressed file is broken or cut short"),
         ("{folder}/broken.csv.xz", "broken.csv.xz: the compressed file is broken or cut short"),
         ("{folder}/not.csv.gz", "not.csv.gz: the compressed file is broken or cut short: Not a gzipped file"),
-        ("{folder}/t.xlsx", "t.xlsx: unknown kind of file '.xlsx'; known: .csv, .txt, .tsv, .tab, .jsonl, .ndjson"),
+        ("{folder}/t.xlsx", "t.xlsx: unknown kind of file '.xlsx'; known: .txt, .csv, .tsv, .tab, .jsonl, .ndjson"),
         ("{folder}/t.parquet.gz", "t.parquet.gz: unknown kind of file '.parquet'"),
     ],
 )
@@ -170,11 +170,48 @@ def test_what_the_name_of_a_file_does_not_say_the_format_does(tmp_path, name, co
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "asked", "held"),
+    [
+        ("t.txt", LINES, None, "lines"),
+        ("T.TXT.gz", gzip.compress(LINES, mtime=0), None, "lines"),
+        ("t.txt", CSV, "table", "table"),
+        ("t.csv", CSV, None, "table"),
+        ("t.conll", COLUMNS, None, "columns"),
+        ("t.conllu", CONLLU, None, "conllu"),
+    ],
+)
+def test_texts_may_be_lines_where_nothing_says_otherwise(tmp_path, name, content, asked, held):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert cells(read_table(str(path), format=asked, plain="lines")) == TEXTS[held]
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("t.csv", True),
+        ("t.TSV.xz", True),
+        ("some/*.conllu", True),
+        ("t.parquet", True),
+        ("hamlet", True),
+        ("sqlite:///t.db", True),
+        ("t.txt", False),
+        ("t.txt.gz", False),
+        ("t.pos", False),
+        ("corpus", False),
+        ("-", False),
+    ],
+)
+def test_a_name_may_say_what_a_file_holds(source, says):
+    assert says_its_format(source) is says
+
+
+@pytest.mark.parametrize(
     ("name", "asked", "message"),
     [
-        ("t.parquet", "lines", r"data.format: lines does not fit: .*t.parquet is Parquet by its name"),
-        ("t.jsonl", "lines", r"data.format: lines does not fit: .*t.jsonl is JSON Lines by its name"),
-        ("t.conllu.xz", "columns", r"data.format: columns does not fit: .*t.conllu.xz is CoNLL-U by its name"),
+        ("t.parquet", "lines", r"data.format \(--read-as\): lines does not fit: .*t.parquet is Parquet by its name"),
+        ("t.jsonl", "lines", r"data.format \(--read-as\): lines does not fit: .*t.jsonl is JSON Lines by its name"),
+        ("t.conllu.xz", "columns", r"data.format \(--read-as\): columns does not fit: .*t.conllu.xz is CoNLL-U by its name"),
     ],
 )
 def test_a_format_that_the_name_contradicts(tmp_path, name, asked, message):
@@ -184,16 +221,16 @@ def test_a_format_that_the_name_contradicts(tmp_path, name, asked, message):
 
 
 def test_a_format_does_not_fit_a_database_or_another_entry_of_the_catalogue():
-    with pytest.raises(RecipeError, match=r"data.format: lines does not fit: sqlite:///t.db is a database"):
+    with pytest.raises(RecipeError, match=r"data.format \(--read-as\): lines does not fit: sqlite:///t.db is a database"):
         read_table("sqlite:///t.db", query="SELECT 1", format="lines")
-    with pytest.raises(RecipeError, match=r"data.format: lines does not fit: bank_churn is catalogued as table"):
+    with pytest.raises(RecipeError, match=r"data.format \(--read-as\): lines does not fit: bank_churn is catalogued as table"):
         read_table("bank_churn", format="lines")
 
 
 def test_a_file_of_another_name_asks_for_the_format(tmp_path):
     (tmp_path / "t.pos").write_bytes(LINES)
     with pytest.raises(
-        DataError, match=r"unknown kind of file '.pos'; known: .*\.conllu.* data.format says what it holds"
+        DataError, match=r"unknown kind of file '.pos'; known: .*\.conllu.* data.format \(--read-as\) says what it holds"
     ):
         read_table(str(tmp_path / "t.pos"))
 

@@ -31,9 +31,10 @@ Form = Format | Literal["json_lines", "parquet"]
 """What a file holds: what a recipe can say, and what only its name says."""
 
 _COMPRESSED = {".gz", ".xz"}
+_TEXT = ".txt"
 _TABS = {".tsv", ".tab"}
 _BY_SUFFIX: dict[str, Form] = {
-    **dict.fromkeys((".csv", ".txt", ".tsv", ".tab"), "table"),
+    **dict.fromkeys((".csv", ".tsv", ".tab"), "table"),
     **dict.fromkeys((".jsonl", ".ndjson"), "json_lines"),
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
     ".conllu": "conllu",
@@ -54,13 +55,14 @@ def read_chunks(
     encoding: str = "utf-8",
     chunk_rows: int = CHUNK_ROWS,
     format: Format | None = None,  # noqa: A002 - the recipe's name for it
+    plain: Format = "table",
 ) -> Iterator[Table]:
     """The rows of a source as tables of at most `chunk_rows` rows, in constant memory.
 
     `source` is a catalogue name, a file (CSV, TSV, JSON Lines, Parquet, CoNLL-U, columns of tokens and tags; the text
-    ones also .gz and .xz), a glob of files with the same columns, `-` for standard input (CSV unless `format` says
-    otherwise), or an SQLAlchemy address, which needs a `query`. Rows are numbered from 1 in each file, lines of plain
-    text by their line. `format` says what a text file holds whose name does not.
+    ones also .gz and .xz), a glob of files with the same columns, `-` for standard input, or an SQLAlchemy address,
+    which needs a `query`. Rows are numbered from 1 in each file, lines of plain text by their line. `format` says what
+    a text file holds whose name leaves a doubt; without it, `plain` says what one named .txt and standard input hold.
 
     Raises:
         DataError: the source is missing, empty, unreadable, or not what it is read as; says where and what to do.
@@ -76,15 +78,15 @@ def read_chunks(
     if query is not None:
         raise RecipeError(f"data.query would not be used: {source} is no database address")
     if source == STDIN:
-        yield from _read_stdin(format or "table", encoding, chunk_rows)
+        yield from _read_stdin(format or plain, encoding, chunk_rows)
         return
     known = datasets().get(source)
     if known is None:
         paths = find_files(source, tuple(datasets()))
-        files: list[tuple[Path, Form, File | None]] = [(path, _form_of(path, format), None) for path in paths]
+        files: list[tuple[Path, Form, File | None]] = [(path, _form_of(path, format, plain), None) for path in paths]
     else:
         _require_format(format, known.format or "table", f"{source} is catalogued as {known.format or 'table'}")
-        forms = [known.format or _form_of(Path(file.name), None) for file in known.files]
+        forms = [known.format or _form_of(Path(file.name), None, "table") for file in known.files]
         files = list(zip(find(source), forms, known.files, strict=True))
     names: list[str] | None = None
     for path, form, entry in files:
@@ -105,9 +107,10 @@ def read_table(
     query: str | None = None,
     encoding: str = "utf-8",
     format: Format | None = None,  # noqa: A002
+    plain: Format = "table",
 ) -> Table:
     """All rows of a source, as `read_chunks` reads them; the rows of several files are numbered on."""
-    chunks = list(read_chunks(source, query=query, encoding=encoding, format=format))
+    chunks = list(read_chunks(source, query=query, encoding=encoding, format=format, plain=plain))
     names = dict.fromkeys(name for chunk in chunks for name in chunk.columns)
     table = Table.concatenate([_with_columns(chunk, list(names)) for chunk in chunks])
     one_file = len({chunk.source for chunk in chunks}) == 1
@@ -137,17 +140,22 @@ def _require_no_encoding(encoding: str, source: str) -> None:
 
 def _require_format(given: Format | None, held: str, what: str) -> None:
     if given not in (None, held):
-        raise RecipeError(f"data.format: {given} does not fit: {what}")
+        raise RecipeError(f"data.format (--read-as): {given} does not fit: {what}")
+
+
+def says_its_format(source: str) -> bool:
+    """Whether a source says by itself what it holds: a data set, a database, or a file by its name."""
+    return is_address(source) or source in datasets() or _suffix(Path(source)) in _BY_SUFFIX
 
 
 def _suffix(path: Path) -> str:
     return (path.with_suffix("") if path.suffix in _COMPRESSED else path).suffix.lower()
 
 
-def _form_of(path: Path, given: Format | None) -> Form:
+def _form_of(path: Path, given: Format | None, plain: Format) -> Form:
     """What the file holds, by its name and by what is given."""
     suffix = _suffix(path)
-    named = _BY_SUFFIX.get(suffix)
+    named = plain if suffix == _TEXT else _BY_SUFFIX.get(suffix)
     if named == "parquet" and path.suffix in _COMPRESSED:
         named = None
     elif named in _SURE:
@@ -157,8 +165,8 @@ def _form_of(path: Path, given: Format | None) -> Form:
     form = given or named
     if form is None:
         raise DataError(
-            f"{path}: unknown kind of file {suffix!r}; known: {', '.join(_BY_SUFFIX)}, the text ones also with .gz or"
-            " .xz; of a text file of another name, data.format says what it holds"
+            f"{path}: unknown kind of file {suffix!r}; known: {', '.join((_TEXT, *_BY_SUFFIX))}, the text ones also"
+            " with .gz or .xz; of a text file of another name, data.format (--read-as) says what it holds"
         )
     return form
 

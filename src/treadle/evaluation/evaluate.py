@@ -15,6 +15,7 @@ from treadle.errors import ContractError, DataError
 from treadle.evaluation import bootstrap, metrics, pictures
 from treadle.evaluation.comparison import NETWORK, Figures, Scores, compare
 from treadle.evaluation.evaluation import Evaluation
+from treadle.evaluation.judging import evaluate_lines
 from treadle.evaluation.metrics import Floats
 from treadle.evaluation.opponents import Opponent
 from treadle.evaluation.problem import Rows
@@ -32,12 +33,13 @@ def evaluate(
     seed: int = 0,
     on_bad_row: OnBadRow = "fail",
 ) -> Evaluation:
-    """Figures of the predictor on labelled rows it was not trained on, with intervals, and beside opponents a verdict.
+    """Figures of the predictor on rows it was not trained on, with intervals, and beside opponents a verdict.
 
     Args:
         predictor: of the saved bundle; its recipe says how many resamples, and which metric the verdict is about.
-        table: raw rows with the target.
-        opponents: of `fit_opponents`, to be judged on the same rows; none judges the predictor alone.
+        table: raw rows with the target; texts alone where their own words are answered.
+        opponents: of `fit_opponents`, to be judged on the same rows; none judges the predictor alone. Those of a task
+            that answers at every token are judged by `evaluate_lines`.
         seed: of the resamples.
         on_bad_row: `fail` stops at rows that break the contract; otherwise they are left out and counted.
 
@@ -45,6 +47,9 @@ def evaluate(
         ContractError: a column is missing, or rows break the contract and `on_bad_row` is `fail`.
         DataError: no row is left to judge.
     """
+    if predictor.sequences is not None:
+        assert not opponents
+        return evaluate_lines(predictor, table, seed=seed, on_bad_row=on_bad_row)
     rows, outputs, skipped = _answered(predictor, table, on_bad_row)
     recipe = EvaluationRecipe.model_validate(predictor.bundle.recipe.get("evaluation", {}))
     loss = predictor.bundle.recipe.get("training", {}).get("loss")
