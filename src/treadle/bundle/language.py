@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from treadle.bundle.sequences import STEPS
 from treadle.errors import BundleError
-from treadle.features.sequences import whole
+from treadle.features.sequences import as_typed
 
 if TYPE_CHECKING:
     from treadle.bundle.predictor import Predictor
@@ -114,12 +114,7 @@ class LanguageModel:
 
     def read(self, text: str) -> list[int]:
         """The numbers of a line's tokens, with the mark before it where lines are marked."""
-        numbers = whole(self._text, text) if text.strip() else []
-        if self.cut == "character":
-            # Blanks at the ends of a text are left out as it is cleaned, but here it may be a part of a line.
-            core, of = text.strip(), self._text.vocabulary.numbers
-            before, _, after = text.partition(core) if core else (text, "", "")
-            numbers = [*of(list(before)), *numbers, *of(list(after))]
+        numbers = as_typed(self._text, text)
         return [self.begin, *numbers] if self.marked else numbers
 
     def advance(self, state: State, tokens: NDArray[np.int32]) -> tuple[NDArray[np.float32], State]:

@@ -14,6 +14,8 @@ MOST_TOKENS = 2**16
 
 cut_at_blanks = re.compile(BETWEEN_BLANKS).findall
 """The tokens of a text, from left to right."""
+find_at_blanks = re.compile(BETWEEN_BLANKS).finditer
+"""The same, each as it is asked for."""
 
 
 def as_token(form: str) -> str:

@@ -39,7 +39,8 @@ def lines_to_judge(features: Features, contract: Contract, columns: Columns) -> 
         # A row of the running text is what foretells one line, its end included.
         ends = np.flatnonzero(line.due == sequence.end(text)) + 1
         reads, due = (np.split(part, ends)[: len(ends)] for part in line)
-        return Lines(tuple(reads), tuple(due), np.asarray(raw[: len(ends)], dtype=object))
+        # The first is no row where nothing of it is read.
+        return Lines(tuple(reads), tuple(due), np.asarray(raw[len(raw) - len(ends) :], dtype=object))
     if sequence.task == "fill_blank":
         return Lines(tuple(line.reads for line in lines), tuple(line.due[1:-1] for line in lines), raw)
     if not sequence.marked(text):

@@ -80,24 +80,23 @@ class Sequences:
         lines = columns[text.columns[0]].tolist()
         if self.running:
             return [np.array(whole(text, line), np.int32) for line in lines]
-        return [np.array(text.numbers(line), np.int32) for line in lines]
+        return [np.array(text.keep(whole(text, line)) or [UNKNOWN], np.int32) for line in lines]
 
     def lines(self, text: Text, columns: Columns) -> list[Line]:
         """Rows to learn from or to be judged on; for tagging, what is due stands elsewhere.
 
-        Of running text there is one line: all rows, each ended by its mark.
+        Of running text there is one line: all rows, each ended by its mark. Where a longer line was cut it neither
+        begins nor ends, so that no mark stands there.
         """
-        rows = self.read(text, columns)
-        begin, end = (np.array([mark], np.int32) for mark in (self.begin(text), self.end(text)))
         if self.task == "tagging":
-            return [Line(row, np.full(len(row), NOT_DUE, np.int32)) for row in rows]
+            return [Line(row, np.full(len(row), NOT_DUE, np.int32)) for row in self.read(text, columns)]
         if self.running:
-            stream = np.concatenate([part for row in rows for part in (row, end)])
+            end = np.array([self.end(text)], np.int32)
+            stream = np.concatenate([part for row in self.read(text, columns) for part in (row, end)])
             return [Line(stream[:-1], stream[1:])]
+        rows = [self._between_marks(text, line) for line in columns[text.columns[0]].tolist()]
         if self.task == "fill_blank":
-            return [Line(np.concatenate([begin, row, end]), _only_words(row)) for row in rows]
-        if self.marked(text):
-            return [Line(np.concatenate([begin, row]), np.concatenate([row, end])) for row in rows]
+            return [Line(row, np.pad(row[1:-1], 1, constant_values=NOT_DUE)) for row in rows]
         return [Line(row[:-1], row[1:]) for row in rows if len(row) > 1]
 
     def prompts(self, text: Text, columns: Columns) -> dict[str, NDArray[Any]]:
@@ -126,9 +125,20 @@ class Sequences:
             return "names no gap: write ___ where the word is missing"
         return f"has {gaps} gaps: ask for one word at a time" if gaps > 1 else None
 
+    def _between_marks(self, text: Text, line: str) -> Numbers:
+        """The tokens of a line, and the marks at those of its ends that are read."""
+        numbers, most = whole(text, line) or [UNKNOWN], text.recipe.length
+        if self.marked(text):
+            cut, last = len(numbers) > most, text.recipe.keep == "last"
+            before = [] if cut and last else [self.begin(text)]
+            after = [] if cut and not last else [self.end(text)]
+            return np.array([*before, *text.keep(numbers), *after], np.int32)
+        return np.array(text.keep(numbers), np.int32)
+
     def _before_end(self, text: Text, line: str) -> tuple[list[int], int]:
         """The tokens of a prompt, and the last one's place; of a long prompt the end, on which the next word hangs."""
-        numbers = whole(text, line)
+        # No line of the training texts begins with a blank.
+        numbers = as_typed(text, line.lstrip())
         kept = numbers[-text.recipe.length :]
         if self.running:
             kept = kept or [self.end(text)]
@@ -151,13 +161,18 @@ def whole(text: Text, line: str) -> list[int]:
     return text.vocabulary.numbers(cut)
 
 
+def as_typed(text: Text, line: str) -> list[int]:
+    """The same; of characters the blanks at its ends too, for what is being written may well go on behind one."""
+    if text.recipe.tokens != "characters":
+        return whole(text, line)
+    core, of = line.strip(), text.vocabulary.numbers
+    before, _, after = line.partition(core) if core else (line, "", "")
+    return [*of(list(before)), *whole(text, core), *of(list(after))]
+
+
 def padded(rows: list[Any]) -> dict[str, NDArray[Any]]:
     """Rows of numbers as `tokens`, padded at the end, and `lengths`."""
     lengths = np.fromiter(map(len, rows), np.int32, len(rows))
     tokens = np.full((len(rows), lengths.max(initial=1)), PADDING, np.int32)
     tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = np.fromiter(chain.from_iterable(rows), np.int32)
     return {"tokens": tokens, "lengths": lengths}
-
-
-def _only_words(row: Numbers) -> Numbers:
-    return np.concatenate([[NOT_DUE], row, [NOT_DUE]]).astype(np.int32)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from treadle.data.tokens import cut_at_blanks, find_at_blanks
 from treadle.errors import DataError
 from treadle.features.affixes import NO_WORD, Affixes
 from treadle.features.block import Columns
@@ -31,6 +32,8 @@ S = TypeVar("S", str, list[str], list[int])
 
 CHARACTERS = 100
 """Characters of a text that are looked at for each token kept: one of any size costs no more than a long one."""
+LONGEST = 1000
+"""Characters that are looked at of what stands between blanks."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Text:
             DataError: the recipe leaves no token of them.
         """
         clean, cut = make_clean(recipe), make_cut(recipe)
-        cuts = (cut(_joined(map(clean, texts))) for texts in _rows(columns, names))
+        cuts = (_cut_whole(recipe, clean, cut, texts) for texts in _rows(columns, names))
         vocabulary = learn_vocabulary(cuts, recipe)
         if vocabulary.size == FIRST:
             named = ", ".join(map(repr, names))
@@ -82,11 +85,12 @@ class Text:
     def numbers(self, *texts: str) -> list[int]:
         """The numbers of the tokens of a row's texts: as many as the recipe's `length` at most, one at least."""
         # A token comes from one piece of the cut or more, so that no more pieces than tokens are needed.
-        return self._keep(self.vocabulary.numbers(self.cut(*texts))) or [UNKNOWN]
+        return self.keep(self.vocabulary.numbers(self.cut(*texts))) or [UNKNOWN]
 
     def cuts(self, columns: Columns) -> list[list[str]]:
         """The words or characters of every row's whole text, however long it is."""
-        return [self._cut(_joined(map(self._clean, texts))) for texts in _rows(columns, self.columns)]
+        rows = _rows(columns, self.columns)
+        return [_cut_whole(self.recipe, self._clean, self._cut, texts) for texts in rows]
 
     def cut(self, *texts: str) -> list[str]:
         """The words or characters that are read of a row's texts; of byte pairs, the words that they make up."""
@@ -97,8 +101,19 @@ class Text:
         return self._cut_cleaned(self._clean_as_written, texts)
 
     def _cut_cleaned(self, clean: Clean, texts: tuple[str, ...]) -> list[str]:
-        looked_at = (self._keep(text.strip(), CHARACTERS) for text in texts)
-        return self._keep(self._cut(_joined(map(clean, looked_at))))
+        if _stays_cut(self.recipe):
+            return self.keep([clean(token[:LONGEST]) for text in texts for token in self._at_blanks(text)])
+        looked_at = (self.keep(text.strip(), CHARACTERS) for text in texts)
+        return self.keep(self._cut(_joined(map(clean, looked_at))))
+
+    def _at_blanks(self, text: str) -> list[str]:
+        """What stands between the blanks of a text, as much as is read of it."""
+        if self.recipe.keep == "first":
+            return [found[0] for found in islice(find_at_blanks(text), self.recipe.length)]
+        tail = self.keep(text, CHARACTERS)
+        tokens = cut_at_blanks(tail)
+        # The first of the tail may be the end of a longer one.
+        return tokens if len(tokens) > self.recipe.length or len(tail) == len(text) else cut_at_blanks(text)
 
     def read(self, *texts: str) -> list[str]:
         """What each of `numbers` stands for, as a person reads it."""
@@ -106,9 +121,10 @@ class Text:
         numbers = self.numbers(*texts)
         if known is not None and self.recipe.tokens == "byte_pairs":
             return [known[number] for number in numbers]
-        return self.cut(*texts) or [UNKNOWN_TOKEN]
+        return [token or UNKNOWN_TOKEN for token in self.cut(*texts)] or [UNKNOWN_TOKEN]
 
-    def _keep(self, sequence: S, times: int = 1) -> S:
+    def keep(self, sequence: S, times: int = 1) -> S:
+        """Of a text or its tokens the end that is read, as many as the recipe's `length` times `times`."""
         most = self.recipe.length * times
         return sequence[:most] if self.recipe.keep == "first" else sequence[-most:]
 
@@ -156,6 +172,19 @@ class Text:
 def _rows(columns: Columns, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """The texts of every row."""
     return zip(*(columns[name].tolist() for name in names), strict=True)
+
+
+def _stays_cut(recipe: TextRecipe) -> bool:
+    """Whether what stands between blanks is cut before it is cleaned: each is one token then, even where nothing of it
+    is left, so that every tag has its own."""
+    return recipe.tokens == "spaced" and not recipe.drop
+
+
+def _cut_whole(recipe: TextRecipe, clean: Clean, cut: Cut, texts: tuple[str, ...]) -> list[str]:
+    """All tokens of a row's texts, cleaned."""
+    if _stays_cut(recipe):
+        return [clean(token[:LONGEST]) for text in texts for token in cut_at_blanks(text)]
+    return cut(_joined(map(clean, texts)))
 
 
 def _joined(cleaned: Iterable[str]) -> str:

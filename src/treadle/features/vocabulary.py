@@ -73,6 +73,9 @@ class Learnt:
     def learn(cls, cuts: Iterable[list[str]], recipe: TextRecipe) -> Learnt:
         """From the tokens of the training texts."""
         counts = Counter(chain.from_iterable(cuts))
+        # What cleaning left nothing of is unknown; so is a word that is spelt like padding.
+        for token in ("", PADDING_TOKEN, UNKNOWN_TOKEN):
+            counts.pop(token, None)
         frequent = [token for token, count in counts.items() if count >= recipe.min_count]
         frequent.sort(key=lambda token: (-counts[token], token))
         return cls((PADDING_TOKEN, UNKNOWN_TOKEN, *frequent[: recipe.vocabulary]), pattern_of(recipe))
@@ -83,13 +86,17 @@ class Learnt:
 
     @cached_property
     def _known(self) -> _Known:
-        return _Known(zip(self.tokens, range(self.size), strict=True))
+        return _Known(zip(self.tokens[FIRST:], range(FIRST, self.size), strict=True))
 
     def numbers(self, cut: list[str]) -> list[int]:
         return list(map(self._known.__getitem__, cut))
 
     def document(self) -> str:
-        model = {"type": "WordLevel", "vocab": dict(self._known), "unk_token": UNKNOWN_TOKEN}
+        model = {
+            "type": "WordLevel",
+            "vocab": {token: number for number, token in enumerate(self.tokens)},
+            "unk_token": UNKNOWN_TOKEN,
+        }
         return _to_json(self.pattern, model)
 
 
@@ -110,6 +117,8 @@ class _Hashed(dict[str, int]):
         self._values = values
 
     def __missing__(self, token: str) -> int:
+        if not token:
+            return UNKNOWN
         # Python's own hash differs from process to process.
         number = FIRST + crc32(token.encode("utf-8")) % self._values
         remember(self, token, number)
