@@ -16,8 +16,10 @@ from treadle import kernels
 from treadle.bundle import golden
 from treadle.bundle.answers import TaggingAnswers, WordAnswers
 from treadle.bundle.bundle import Bundle
+from treadle.bundle.generation import open_language
 from treadle.bundle.graph import Graph
 from treadle.bundle.predictor import OnBadRow, Predictor
+from treadle.bundle.replay import write_texts
 from treadle.data.contract import Contract
 from treadle.data.infer import learn
 from treadle.data.sources import from_frame, read_table
@@ -33,6 +35,7 @@ from treadle.features import Features
 from treadle.features.block import Columns
 from treadle.features.sequences import Line, Sequences
 from treadle.features.text import Text
+from treadle.features.vocabulary import UNKNOWN
 from treadle.nn import to_arrays
 from treadle.nn.sequence import SequenceNetwork, build_sequence_network
 from treadle.nn.sequence_onnx import write as write_graph
@@ -150,7 +153,7 @@ class SequenceWork:
         return train(
             self.objective(),
             self.network(say),
-            self.examples_of(self.train_columns, learnt=True),
+            self.noised(self.examples_of(self.train_columns, learnt=True)),
             self.examples_of(self.validation_columns, learnt=False),
             self.recipe.training,
             checkpoint=keeping.checkpoint,
@@ -173,6 +176,22 @@ class SequenceWork:
                 return running_examples(line, training.batch_size, training.unroll)
             return running_validation(line, training.unroll)
         return line_examples(lines, self.text.transform(columns).get("affixes"))
+
+    def noised(self, examples: Examples) -> Examples:
+        """Examples to learn from, with the chance of every token to be taken for unknown."""
+        noise, tokens = self.recipe.model.sequence.unknown_noise, examples.inputs["tokens"]
+        if not noise:
+            return examples
+        size = self.text.vocabulary.size
+        present = np.arange(tokens.shape[1]) < examples.inputs["lengths"][:, None]
+        counts = np.bincount(tokens[present], minlength=self.sequence.outputs(self.text))
+        chances = (noise / (noise + np.maximum(counts, 1))).astype(np.float32)
+        # Neither padding nor marks are words, and what is unknown stays so.
+        chances[: UNKNOWN + 1] = chances[size:] = 0.0
+        inputs = examples.inputs | {"noise_read": chances[tokens]}
+        if self.recipe.task != "tagging":
+            inputs["noise_due"] = np.where(examples.targets < 0, 0.0, chances[examples.targets]).astype(np.float32)
+        return dataclasses.replace(examples, inputs=inputs)
 
     def network(self, say: Say = silent) -> SequenceNetwork:
         """The untrained network of the prepared lines."""
@@ -246,7 +265,7 @@ class SequenceWork:
         terms = terms_of(self.features, self.contract, train)
         assert recipe.task is not None
         opponents = fit_sequence_opponents(list(self.opponents), train, validation, recipe.task, terms)
-        bundle = dataclasses.replace(bundle, golden=golden.record(Predictor(bundle), self._asked()))
+        bundle = dataclasses.replace(bundle, golden=self._golden(Predictor(bundle)))
         draft = path.with_suffix(".draft")
         try:
             bundle.save(draft)
@@ -257,6 +276,13 @@ class SequenceWork:
             draft.unlink(missing_ok=True)
         dataclasses.replace(bundle, evaluation=evaluation.model_dump(mode="json")).save(path)
         return evaluation
+
+    def _golden(self, predictor: Predictor) -> golden.Golden:
+        kept = golden.record(predictor, self._asked())
+        if self.recipe.task != "next_word":
+            return kept
+        texts = write_texts(open_language(predictor), [row[self._name] for row in kept.rows])
+        return kept.model_copy(update={"written": texts})
 
     def _asked(self) -> Table:
         """Test rows as someone would ask them: lines begun, lines with a gap, sentences."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 import math
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from treadle.data.cells import is_missing
 from treadle.data.sources import from_rows
@@ -25,6 +25,26 @@ TOLERANCE = 1e-5
 changed weight, feature or category shows far above that."""
 
 
+class Written(BaseModel):
+    """A text that a language model wrote, and what it gave its words."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    prompt: str
+    sampling: dict[str, Any]
+    """How it was written, as `read_sampling` takes it; with a seed where chance had a say."""
+    words: tuple[str, ...]
+    """As they stand in the vocabulary, a line break for the end of a line."""
+    log_probabilities: tuple[float, ...]
+    """Of these words, whatever the sampling made of them."""
+
+    @model_validator(mode="after")
+    def _one_for_every_word(self) -> Self:
+        if len(self.words) != len(self.log_probabilities):
+            raise ValueError("log_probabilities: there is not one for every word")
+        return self
+
+
 class Golden(BaseModel):
     """Rows of raw cells with the network's raw outputs and the answers to them."""
 
@@ -36,6 +56,8 @@ class Golden(BaseModel):
     """What the network gave for each row, as `Predictor.kept` says: float32 numbers, written exactly."""
     answers: tuple[dict[str, Any], ...] = ()
     """What a caller was told, by answer column."""
+    written: tuple[Written, ...] = ()
+    """Texts of a language model."""
 
 
 def record(predictor: Predictor, table: Table) -> Golden:

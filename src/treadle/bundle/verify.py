@@ -15,10 +15,12 @@ from pydantic import BaseModel, ConfigDict
 from treadle.bundle import wire
 from treadle.bundle.archive import digest_of, read_archive
 from treadle.bundle.bundle import Bundle
+from treadle.bundle.generation import open_language
 from treadle.bundle.golden import TOLERANCE
 from treadle.bundle.predictor import Predictor
+from treadle.bundle.replay import rewrite
 from treadle.data.sources import from_rows
-from treadle.errors import BundleError, ContractError
+from treadle.errors import BundleError, ContractError, GenerationError
 
 COMPANY = 1e-6
 """Largest change of a raw output, absolute and relative, from other rows in the batch, their order or their number:
@@ -50,7 +52,10 @@ class Verification(BaseModel):
 
 
 def verify(path: str | Path) -> Verification:
-    """Check the bundle at `path`: its bytes, its members, its network, and its golden rows in every company."""
+    """Check the bundle at `path`: its bytes, its members, its network, and its golden rows in every company.
+
+    Of a language model, also the texts that it wrote when it was made.
+    """
     checks = tuple(_checks(Path(path)))
     return Verification(bundle=str(path), passed=all(check.passed for check in checks), checks=checks)
 
@@ -69,12 +74,14 @@ def _checks(path: Path) -> Iterator[Check]:
     looks: dict[str, _Look] = {"weights": _weights, "golden rows": _golden, "batches": _batches, "order": _order}
     if predictor.bundle.features.text is not None:
         looks["padding"] = _padding
+    if predictor.task == "next_word":
+        looks["writing"] = _writing
     if importlib.util.find_spec("onnx") is not None:
         looks = {"model": _model} | looks
     for name, look in looks.items():
         try:
             yield Check(name=name, passed=True, detail=look(predictor))
-        except (BundleError, ContractError) as error:
+        except (BundleError, ContractError, GenerationError) as error:
             yield Check(name=name, passed=False, detail=str(error))
 
 
@@ -162,6 +169,10 @@ def _padding(predictor: Predictor) -> str:
     # Each at the width it is given; `run` would cut to what rows need.
     now, was = (predictor.kept(readied, predictor.run_block(each)) for each in (padded, inputs))
     return f"of {_PADDING} more steps changes no answer, within {_require_near(now, was, COMPANY, message):.1g}"
+
+
+def _writing(predictor: Predictor) -> str:
+    return rewrite(open_language(predictor), predictor.bundle.golden.written)
 
 
 def _replayed(predictor: Predictor, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
