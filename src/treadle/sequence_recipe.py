@@ -38,8 +38,10 @@ class SequenceRecipe(Section):
     crf: bool = False
     """Choose the tags of a sentence together, with a learnt weight for every pair of neighbours (Lafferty et al. 2001)
     (tagging)."""
+    embedding_dropout: Rate = 0.0
+    """Share of the values of tokens' vectors that every training step leaves out."""
     dropout: Rate = 0.0
-    """Share of the values of embeddings, between layers and after the last one that every training step leaves out."""
+    """Share of the values between layers and after the last one that every training step leaves out."""
     recurrent_dropout: Rate = 0.0
     """Share of the recurrent state that every training step leaves out, the same at every token (Gal and Ghahramani
     2016)."""
@@ -47,6 +49,9 @@ class SequenceRecipe(Section):
     """Share of the recurrent weights that every training step leaves out (Merity et al. 2018)."""
     token_dropout: Rate = 0.0
     """Share of the tokens whose vector every training step leaves out."""
+    unknown_noise: Annotated[float, Field(ge=0.0)] = 0.0
+    """Every training step takes a token seen n times for unknown with chance a / (a + n), where a is this number, so
+    that rare ones teach what unknown ones are like (Dyer et al. 2015, section 2.3, where a is 1 / n's share)."""
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -70,6 +70,12 @@ class Direction(eqx.Module):
         """Arrays in the state."""
         return CELLS[self.cell].states
 
+    def begin(self, batch: int) -> State:
+        """The state before the first step, learnt or zeros."""
+        zeros = jnp.zeros((self.states, self.units), self.bias.dtype)
+        states = zeros if self.initial is None else self.initial
+        return tuple(jnp.broadcast_to(state, (batch, self.units)) for state in states)
+
     def __call__(
         self,
         xs: Steps | Words,
@@ -79,10 +85,7 @@ class Direction(eqx.Module):
     ) -> tuple[Steps, State]:
         """Outputs of every step and the final state; `initial` takes the place of the learnt state."""
         kind = CELLS[self.cell]
-        if initial is None:
-            zeros = jnp.zeros((kind.states, self.units), self.bias.dtype)
-            begin = zeros if self.initial is None else self.initial
-            initial = tuple(jnp.broadcast_to(state, (len(lengths), self.units)) for state in begin)
+        initial = self.begin(len(lengths)) if initial is None else initial
         weights = kernels.Weights(self.weight, self.recurrent_weight, self.bias, self.vectors)
         if isinstance(xs, Words):
             return kernels.unroll_tokens(kind, weights, *xs, lengths, initial, mask=mask, reverse=self.reverse)
@@ -160,6 +163,10 @@ class RecurrentNetwork(eqx.Module):
     def width(self) -> int:
         """Of the outputs."""
         return sum(direction.units for direction in self.layers[-1])
+
+    def begin(self, batch: int) -> tuple[LayerState, ...]:
+        """The states of all layers before the first step."""
+        return tuple(tuple(direction.begin(batch) for direction in layer) for layer in self.layers)
 
     def __call__(
         self, xs: Steps | Words, lengths: Int[Array, " batch"], initial: tuple[LayerState, ...] | None = None

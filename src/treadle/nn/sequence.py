@@ -52,6 +52,7 @@ class SequenceNetwork(eqx.Module):
     crf: Crf | None
     carried: Carried | None
     token_dropout: Dropout
+    embedding_dropout: Dropout
     dropout: Dropout
 
     def __call__(self, inputs: Inputs) -> Scores | Emissions:
@@ -66,8 +67,9 @@ class SequenceNetwork(eqx.Module):
         del present
         initial = None
         if self.carried is not None:
-            goes_on = 1.0 - inputs["starts"].astype(jnp.float32)[:, None]
-            initial = jax.tree.map(lambda state: state * goes_on, self.carried.states)
+            starts = inputs["starts"][:, None] > 0
+            begun = self.recurrent.begin(len(starts))
+            initial = jax.tree.map(lambda *states: jnp.where(starts, *states), begun, self.carried.states)
         key, after = jax.random.split(key)
         hidden, states = self._read(inputs, initial, key)
         moved = self
@@ -108,12 +110,12 @@ class SequenceNetwork(eqx.Module):
         tokens = jnp.where(within(tokens.shape[1], inputs["lengths"]), tokens, -1)
         if whole is not None and self.token_dropout.rate:
             tokens = jnp.where(keep_mask(whole, tokens.shape, 1.0 - self.token_dropout.rate), tokens, -1)
-        if self.affixes is None and (values is None or self.dropout.rate == 0.0):
+        if self.affixes is None and (values is None or self.embedding_dropout.rate == 0.0):
             return Words(self.embedding.weight, tokens.T)
         x = self.embedding(tokens.T)
         if self.affixes is not None:
             x = jnp.concatenate([x, self.affixes(inputs["affixes"].swapaxes(0, 1))], axis=-1)
-        return x if values is None else self.dropout(x, values)
+        return x if values is None else self.embedding_dropout(x, values)
 
     def _answer(self, hidden: Float[Array, "rows time width"]) -> Scores | Emissions:
         rows, time, width = hidden.shape
@@ -199,20 +201,12 @@ def build_sequence_network(
         output=output,
         bias=jnp.asarray(bias) if recipe.tied else None,
         crf=Crf(outputs) if recipe.crf else None,
-        carried=_at_rest(forward, streams) if streams else None,
+        carried=Carried(forward.begin(streams)) if streams else None,
         token_dropout=Dropout(recipe.token_dropout),
+        embedding_dropout=Dropout(recipe.embedding_dropout),
         dropout=Dropout(recipe.dropout),
     )
 
 
 SMALLEST_SHARE = 1e-6
 """Of an output that training never foretells, such as the mark before a line."""
-
-
-def _at_rest(network: RecurrentNetwork, streams: int) -> Carried:
-    return Carried(
-        tuple(
-            tuple(tuple(jnp.zeros((streams, direction.units)) for _ in range(direction.states)) for direction in layer)
-            for layer in network.layers
-        )
-    )

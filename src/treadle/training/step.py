@@ -41,6 +41,9 @@ def make_step(
     def loss_of(
         trained: Float[Array, " weights"], untrained: PyTree[Array], batch: Batch, key: PRNGKeyArray
     ) -> tuple[Float[Array, ""], PyTree[Array]]:
+        if "noise_read" in batch.inputs:
+            key, noise_key = jax.random.split(key)
+            batch = batch.noised(noise_key)
         outputs, moved = put_together(Weights(trained, untrained)).learn(batch.inputs, batch.present, key)
         losses = task.training_losses(outputs, batch.targets)
         answers = jnp.sum(task.answers(batch.targets) * batch.present)
