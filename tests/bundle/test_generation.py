@@ -170,6 +170,15 @@ def test_likeliest_words_are_those_of_the_table(toy: Any) -> None:
     assert continuation.likeliest(0) == []
 
 
+def test_a_token_that_is_chosen_is_as_if_written(toy: Any) -> None:
+    model = toy()
+    chosen, fed = _fed(model, "to"), _fed(model, "to be.")
+    assert chosen.append(model.words.index("be")) + chosen.append(model.words.index(".")) == " be."
+    assert chosen.likeliest(3) == fed.likeliest(3)
+    assert chosen.append(model.end) == "\n"
+    assert chosen.likeliest(3) == Continuation(model).likeliest(3)
+
+
 def test_texts_join_as_a_person_writes_them(toy: Any) -> None:
     model = toy(sharp=0)
 

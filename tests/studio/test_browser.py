@@ -14,7 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from treadle.bundle.bundle import Bundle
+from treadle.bundle.generation import Continuation, open_language, text_of
 from treadle.bundle.predictor import Predictor
+from treadle.bundle.sampling import Sampling
 from treadle.evaluation.evaluation import Evaluation
 from treadle.evaluation.terms import figure
 from treadle.studio.text import WORD_JOINER, percent
@@ -44,8 +46,16 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def address(serve: Serve, paths: dict[str, Path], films: Path) -> str:
-    return serve(paths["bank"], paths["hostile"], films)[1]
+def poems(verses_of: Callable[..., Bundle], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A language model of separate lines."""
+    path = tmp_path_factory.mktemp("poems") / "poems.treadle"
+    verses_of().save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def address(serve: Serve, paths: dict[str, Path], films: Path, poems: Path) -> str:
+    return serve(paths["bank"], paths["hostile"], films, poems)[1]
 
 
 @pytest.fixture
@@ -227,6 +237,31 @@ def test_a_file_of_texts_is_answered(page: Page) -> None:
     expect(page.get_by_text("2 of 3 rows answered; 1 could not be read.")).to_be_visible()
     expect(page.get_by_role("row", name="2 review is empty: there is nothing to read")).to_be_visible()
     expect(page.get_by_text("the text of 1 row holds nothing that training saw, row 3")).to_be_visible()
+
+
+def test_a_text_is_written_on(page: Page, poems: Path) -> None:
+    choose(page, "Bundle", "poems")
+    area = page.get_by_role("textbox", name="Text")
+    area.fill("the king")
+    area.press("Control+Enter")
+    continuation = Continuation(open_language(Predictor.load(poems)))
+    continuation.feed("the king")
+    words = [word for word in continuation.likeliest(5) if word.word != "\n"]
+    page.get_by_role("button", name=f"{words[0].word} {percent(words[0].probability)}", exact=True).click()
+    expect(area).to_have_value(f"the king{words[0].text}")
+    page.get_by_role("spinbutton", name="Seed").fill("5")
+    page.get_by_role("spinbutton", name="Lines").fill("3")
+    page.get_by_role("spinbutton", name="Lines").press("Enter")
+    page.get_by_role("button", name="Write on").click()
+    continuation.feed(words[0].text)
+    written = text_of(continuation.write(Sampling(length=40, lines=3, seed=5)))
+    expect(area).to_have_value(f"the king{words[0].text}{written}")
+    expect(page.get_by_text("Seed 5 writes it again.")).to_be_visible()
+    page.get_by_role("button", name="Take back").click()
+    expect(area).to_have_value(f"the king{words[0].text}")
+    page.set_viewport_size(PHONE)
+    expect(page.get_by_role("button", name="Write on")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 
 def test_it_fits_a_phone(page: Page) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from treadle.bundle.bundle import Bundle
 from treadle.bundle.predictor import Predictor
 from treadle.errors import ContractError
-from treadle.studio.prediction import answer, moved_sentence
+from treadle.studio.prediction import answer, moved_sentence, tagged
 from treadle.studio.text import number, percent
 
 Open = Callable[..., AppTest]
@@ -113,3 +114,34 @@ def test_what_is_typical_moves_nothing(bank: Predictor) -> None:
     assert given.moved is not None
     assert {name for name, push in given.moved.columns.items() if push} == set()
     assert moved_sentence("Left", typical, given.moved, shares=True).endswith("No column moved it.")
+
+
+def test_the_tags_of_a_sentence_stand_under_its_words(
+    open_screen: Open, verses_of: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    path = tmp_path / "tags.treadle"
+    verses_of("tagging").save(path)
+    screen = open_screen(path)
+    assert [tab.label for tab in screen.tabs] == ["One row", "A CSV file", "Report"]
+    screen.text_area[0].set_value("the <b>ghost</b> is here")
+    screen.button[0].click().run()
+    assert not screen.exception
+    [record] = Predictor.load(path).predict({"line": "the <b>ghost</b> is here"}).records()
+    [shown] = [each.value for each in screen.get("html") if "display:flex" in each.value]
+    assert shown == tagged(["the", "<b>ghost</b>", "is", "here"], record["tags"], record["probabilities"])
+    assert "&lt;b&gt;ghost" in shown
+
+
+def test_a_missing_word_is_said(open_screen: Open, verses_of: Callable[..., Bundle], tmp_path: Path) -> None:
+    path = tmp_path / "gaps.treadle"
+    verses_of("fill_blank").save(path)
+    screen = open_screen(path)
+    assert "Missing word of texts like those of the column **line**" in [caption.value for caption in screen.caption]
+    screen.text_area[0].set_value("the king")
+    screen.button[0].click().run()
+    assert "names no gap: write ___ where the word is missing" in screen.error[0].value.replace("\\", "")
+    screen.text_area[0].set_value("the ___ is dead")
+    screen.button[0].click().run()
+    [record] = Predictor.load(path).predict({"line": "the ___ is dead"}).records()
+    assert answer_of(screen) == [record["word"]]
+    assert len(screen.get("progress")) == len(record["words"])

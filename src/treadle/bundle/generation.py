@@ -166,6 +166,12 @@ class Continuation:
         likely = [number for number in ranked.tolist() if masked[number] > -np.inf]
         return [self._words([number], [float(masked[number])])[0] for number in likely]
 
+    def append(self, number: int) -> str:
+        """Go on with one token; what it adds to the text."""
+        [word] = self._words([number], [0.0])
+        self._say(number)
+        return word.text
+
     def write(self, sampling: Sampling) -> Iterator[Word]:
         """Write on, word by word.
 

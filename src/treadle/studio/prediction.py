@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from treadle.bundle.answers import ClassificationAnswers
+from treadle.bundle.answers import ClassificationAnswers, TaggingAnswers, WordAnswers
 from treadle.bundle.predictor import UNREAD, Predictor
 from treadle.data.contract import Checked, Fault, Field
 from treadle.data.sources import from_rows
@@ -59,7 +61,7 @@ def show(predictor: Predictor, key: str) -> None:
         return
     given = st.session_state[kept]
     with _show_answer(predictor, given):
-        if predictor.bundle.features.text is not None:
+        if predictor.bundle.features.text is not None and predictor.bundle.features.sequence is None:
             moving_words.show(predictor, given.row, key, words)
         if given.moved is not None:
             _show_moved(predictor, given, given.moved)
@@ -71,7 +73,7 @@ def answer(predictor: Predictor, row: dict[str, object]) -> Answer:
     Raises:
         ContractError: the row breaks the contract.
     """
-    checked = predictor.contract.check(from_rows([row]))
+    checked = predictor.check(from_rows([row]))
     if checked.faults:
         raise ContractError("\n".join(_fault(fault) for fault in checked.faults))
     predictions = predictor.predict(row)
@@ -127,10 +129,14 @@ def _show_answer(predictor: Predictor, given: Answer) -> DeltaGenerator:
     """Draw the answer; what is returned is the room beside it."""
     if given.doubts:
         st.warning("  \n".join(plain(doubt) for doubt in given.doubts), icon=":material/explore:")
-    left, right = st.columns([1, 2], gap="large")
+    left, right = st.columns([1, 2] if predictor.bundle.features.sequence is None else [3, 1], gap="large")
     with left, st.container(key="answer"):
         if isinstance(predictor.answers, ClassificationAnswers):
             _show_class(predictor.contract.target.name, predictor.answers, given)
+        elif isinstance(predictor.answers, WordAnswers):
+            _show_words(given)
+        elif isinstance(predictor.answers, TaggingAnswers):
+            _show_tags(predictor, given)
         else:
             _show_value(predictor, given)
         document = json.dumps(given.row, ensure_ascii=False, indent=1)
@@ -156,6 +162,34 @@ def _show_class(target: str, answers: ClassificationAnswers, given: Answer) -> N
     st.progress(_bar(share))
     if answers.threshold is not None:
         st.caption(f"From {plain(percent(answers.threshold))} on the answer is {plain(positive)}.")
+
+
+def _show_words(given: Answer) -> None:
+    _figure("Likeliest word", given.columns["word"])
+    for word, share in zip(given.columns["words"], given.columns["probabilities"], strict=True):
+        st.progress(_bar(share), text=f"{plain(word)}: {plain(percent(share))}")
+
+
+def _show_tags(predictor: Predictor, given: Answer) -> None:
+    text = predictor.bundle.features.text
+    assert text is not None
+    tokens = text.cut(str(given.row[text.columns[0]]))
+    st.caption(plain(predictor.contract.target.name))
+    st.html(tagged(tokens, given.columns["tags"], given.columns["probabilities"]))
+
+
+def tagged(tokens: Sequence[str], tags: Sequence[str], shares: Sequence[float]) -> str:
+    """HTML of a sentence with its tag under every token; all of it may come from anyone."""
+    cells = []
+    for token, tag, share in zip(tokens, tags, shares, strict=True):
+        mark = f'<div style="{_TAG}" title="{percent(share)}">{html.escape(tag)}</div>'
+        cells.append(f'<div style="text-align:center"><div>{html.escape(token)}</div>{mark}</div>')
+    return f'<div style="display:flex;flex-wrap:wrap;gap:.6rem .8rem" dir="auto">{"".join(cells)}</div>'
+
+
+_TAG = (
+    f"background:color-mix(in srgb,{charts.DOWN} 22%,transparent);border-radius:.25em;padding:0 .4em;font-size:.75rem"
+)
 
 
 def _figure(caption: str, value: str) -> None:

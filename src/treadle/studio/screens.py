@@ -10,8 +10,10 @@ import streamlit as st
 from PIL import Image
 
 from treadle.bundle.predictor import Predictor
+from treadle.data.contract import Contract
 from treadle.errors import BundleError
-from treadle.studio import facts, inspect_tab, prediction, report_tab, table_tab
+from treadle.recipe import Task
+from treadle.studio import desk, facts, inspect_tab, prediction, report_tab, table_tab
 from treadle.studio.text import plain, plain_lines
 
 # A plain weave, made here: Streamlit would fetch an icon named by its letters from another server.
@@ -33,20 +35,30 @@ def show(paths: list[Path]) -> None:
     key = f"{path}/{path.stat().st_mtime_ns}"
     with st.sidebar:
         facts.show(predictor.bundle, path)
-    target = plain(predictor.contract.target.name)
     st.header(plain(predictor.name), anchor=False)
-    count = len(predictor.contract.features)
-    columns = f"{count} columns" if count > 1 else f"the column **{plain(predictor.contract.features[0].name)}**"
-    st.caption(f"{predictor.task.capitalize()} of **{target}** from {columns}")
-    one_row, table, look, report = st.tabs(["One row", "A CSV file", "Inspect", "Report"])
-    with one_row:
-        prediction.show(predictor, key)
-    with table:
+    st.caption(_purpose(predictor.contract, predictor.task))
+    at_tokens = predictor.bundle.features.sequence is not None
+    writes = predictor.task == "next_word"
+    names = ["Write" if writes else "One row", "A CSV file", *([] if at_tokens else ["Inspect"]), "Report"]
+    tabs = dict(zip(names, st.tabs(names), strict=True))
+    with tabs["A CSV file"]:
         table_tab.show(predictor, key)
-    with look:
-        inspect_tab.show(predictor, key)
-    with report:
+    with tabs["Report"]:
         report_tab.show(predictor.bundle)
+    if not at_tokens:
+        with tabs["Inspect"]:
+            inspect_tab.show(predictor, key)
+    with tabs[names[0]]:
+        (desk if writes else prediction).show(predictor, key)
+
+
+def _purpose(contract: Contract, task: Task) -> str:
+    """What the bundle answers, and from what."""
+    fields = contract.features
+    columns = f"{len(fields)} columns" if len(fields) > 1 else f"the column **{plain(fields[0].name)}**"
+    if not contract.has_target:
+        return f"{'Next word' if task == 'next_word' else 'Missing word'} of texts like those of {columns}"
+    return f"{task.capitalize()} of **{plain(contract.target.name)}** from {columns}"
 
 
 def _choose(paths: list[Path]) -> Path:

@@ -136,7 +136,7 @@ def _show_answered(predictor: Predictor, answered: Answered, key: str) -> None:
 def _cells(table: Table) -> dict[str, list[Any]]:
     """What is shown: the row's number, the answer, then the cells it was given for."""
     names = list(table.columns)
-    answers = names.index("label" if "label" in names else "value") if {"label", "value"} & set(names) else 0
+    answers = next((names.index(name) for name in ("label", "value", "tags", "word") if name in names), 0)
     ordered = names[answers:] + names[:answers]
     return {"row": table.numbers.tolist(), **{name: _begun(table.columns[name].tolist()) for name in ordered}}
 
