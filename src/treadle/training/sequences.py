@@ -30,6 +30,8 @@ def running_examples(line: Line, streams: int, unroll: int) -> Examples:
     """A running text as rows of `unroll` tokens, drawn in order: row i of a batch goes on where row i of the last
     ended (truncated back-propagation through time, Werbos 1990). `starts` is 1 where a stream begins.
 
+    The streams are of one length: what is left over at the end, fewer tokens than streams, is not learnt from.
+
     Raises:
         TrainingError: there are fewer tokens than streams.
     """
