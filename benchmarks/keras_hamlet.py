@@ -3,9 +3,9 @@
 python -m benchmarks.keras_hamlet FOLDER
 
 Embedding 100, LSTM 150, dropout 0.2, LSTM 100, softmax over the words, Adam, batch 32; every prefix of a line is an
-example of its own, padded in front to the longest, and what follows it a one-hot row. FOLDER holds lines.npz with `words`
-(all lines one after the other, from 1), `lengths` and `size` of the softmax. Timed: an epoch, after a few steps that
-build the program; and words written one at a time by `model.predict`, the likeliest each.
+example of its own, padded in front to the longest, and what follows it a one-hot row. FOLDER holds lines.npz with
+`words` (all lines one after the other, from 1), `lengths` and `size` of the softmax. Timed: an epoch, after a few steps
+that build the program; and words written one at a time by `model.predict`, the likeliest each.
 """
 
 from __future__ import annotations

@@ -42,7 +42,8 @@ def test_built_in_recipes_explain_every_key(name: str):
 def test_the_built_in_recipes_have_their_names():
     tables = ["churn", "housing", "phishing", "phishing_small", "salary"]
     texts = ["imdb", "imdb_simple_rnn", "phishing_urls", "sentence_polarity"]
-    assert built_in_recipes() == sorted(tables + texts)
+    tokens = ["fill_blank", "hamlet", "pos_tags", "tinyshakespeare"]
+    assert built_in_recipes() == sorted(tables + texts + tokens)
 
 
 def test_recipes_in_the_documentation_are_read():
