@@ -13,6 +13,8 @@ import httpx
 import jsonschema
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from treadle.bundle.generation import Continuation, generate, text_of
 from treadle.bundle.language import State
@@ -382,3 +384,44 @@ def test_a_network_without_numbers_is_an_error_event(serving: Any, toy: Any, pre
         [(last, error)] = events(ask(served, "/generate", stream=True).text)
         assert (last, "no number" in error["error"]["message"]) == ("error", True)
         assert "no number" in refusal(ask(served, "/generate"))[2]
+
+
+odd = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(10**300, 10**400)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | st.sampled_from(["\ud800", "\x00", "1e999"])
+    | st.lists(st.integers(), max_size=2)
+)
+numbers = st.integers(-1, 20) | st.floats(-1, 3)
+orders = st.fixed_dictionaries(
+    {},
+    optional={
+        "prompt": st.text(max_size=20) | st.sampled_from(["to be", "", "\n\n", "to\nbe "]) | odd,
+        "temperature": st.sampled_from([0, 1e-300, 1e300]) | numbers | odd,
+        "top_k": numbers | odd,
+        "top_p": st.floats(0, 1) | odd,
+        "beams": st.integers(1, 6) | odd,
+        "length": st.integers(0, 30) | odd,
+        "lines": st.integers(1, 5) | odd,
+        "stop": st.text(max_size=3) | odd,
+        "seed": st.integers(0, 2**64) | odd,
+        "likeliest": st.integers(0, 20) | odd,
+        "stream": st.booleans() | odd,
+        "session": odd,
+    },
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(order=orders)
+def test_whatever_is_asked_the_answer_is_no_failure(bard: Any, order: dict[str, Any]) -> None:
+    response = ask(bard, **order)
+    assert response.status_code < 500, response.text
+    if response.headers["content-type"] == "text/event-stream":
+        assert events(response.text)[-1][0] == "done"
+    else:
+        assert response.json()

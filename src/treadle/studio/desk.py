@@ -223,7 +223,7 @@ def _write(model: StepModel, sampling: Sampling, keys: _Keys, paper: DeltaGenera
         begun += word.text
         st.session_state[keys.begun] = begun
         if time.monotonic() - looked > SHOWN_EVERY_S:
-            page.html(_page(before, words))
+            page.html(_page(before, words, least=HEIGHT))
             looked = time.monotonic()
     halt.empty()
     page.empty()
@@ -242,10 +242,10 @@ def _show_written(written: Written, keys: _Keys) -> None:
         st.button("Take back", on_click=_take_back, args=(written, keys), key=f"{keys.key}/desk/back")
 
 
-def _page(before: str, words: Sequence[Word]) -> str:
-    """HTML of a text whose last words were written; all of it may come from anyone."""
+def _page(before: str, words: Sequence[Word], least: int = 0) -> str:
+    """HTML of a text whose last words were written, of `least` pixels; all of it may come from anyone."""
     spans = "".join(_span(word) for word in words)
-    return f'<div style="{_PAGE}" dir="auto">{html.escape(before)}{spans}</div>'
+    return f'<div style="{_PAGE};min-height:{least}px" dir="auto">{html.escape(before)}{spans}</div>'
 
 
 def _span(word: Word) -> str:
