@@ -1,9 +1,10 @@
-"""Writes keras_recurrent.json: what Keras says of small recurrent layers, in float64.
+"""Writes keras_recurrent.json: what Keras says of small recurrent layers and of a language model, in float64.
 
 python tests/nn/write_keras_recurrent.py      (needs Keras and TensorFlow, which no test does)
 
 Padded rows are read from both ends, each from a given state; the gradients are those of one direction, of the sum of
-outputs and final states, each number weighted by a cosine.
+outputs and final states, each number weighted by a cosine. The language model is that of the notebooks: every beginning
+of every line is a row of its own, which the word after it is the answer to.
 """
 
 import json
@@ -32,6 +33,7 @@ def main() -> None:
     random = np.random.default_rng(0)
     xs = random.normal(size=(len(LENGTHS), TIME, FEATURES)).round(3)
     document = {"xs": xs.tolist(), "lengths": LENGTHS, "cells": {name: answers(name, xs, random) for name in LAYERS}}
+    document["next_word"] = next_word(random)
     Path(__file__).with_name("keras_recurrent.json").write_text(json.dumps(document) + "\n")
 
 
@@ -62,6 +64,35 @@ def answers(name: str, xs: np.ndarray, random: np.random.Generator) -> dict:
     both.forward_layer.set_weights(layers[0].get_weights())  # of which it makes a copy
     outputs, *states = both(xs, mask=mask, initial_state=[*initial[0], *initial[1]])
     return found | {"outputs": listed(outputs), "states": listed(states)}
+
+
+def next_word(random: np.random.Generator) -> dict:
+    words = 7
+    lines = [random.integers(1, words, length).tolist() for length in (5, 2, 6)]
+    prefixes = [line[:end] for line in lines for end in range(1, len(line))]
+    due = np.array([line[end] for line in lines for end in range(1, len(line))])
+    model = keras.Sequential(
+        [
+            keras.layers.Embedding(words, 3, mask_zero=True),
+            keras.layers.LSTM(4, return_sequences=True),
+            keras.layers.LSTM(5),
+            keras.layers.Dense(words, activation="softmax"),
+        ]
+    )
+    tokens = keras.utils.pad_sequences(prefixes)  # in front, as in the notebooks
+    model.build(tokens.shape)
+    model.set_weights([random.normal(0, 0.7, weight.shape).round(3) for weight in model.get_weights()])
+    with tf.GradientTape() as tape:
+        probabilities = model(tokens)
+        loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(due, probabilities))
+    gradients = tape.gradient(loss, [weight.value for weight in model.weights])
+    return {
+        "lines": lines,
+        "weights": listed(model.get_weights()),
+        "probabilities": listed(probabilities),
+        "loss": float(loss),
+        "gradients": listed([tf.convert_to_tensor(gradient) for gradient in gradients]),
+    }
 
 
 def waves(shape: tuple[int, ...]) -> np.ndarray:
