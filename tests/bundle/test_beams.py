@@ -58,7 +58,7 @@ def test_a_mark_ends_a_line_too(toy: Any, seed: int) -> None:
 
 
 def plain_search(model: Any, beams: int, length: int) -> Numbers:
-    """The same search without stopping early, one line at a time."""
+    """The same search, one line at a time, that stops only once enough lines have ended."""
     going, ended = [((), ())], []
     for step in range(length):
         longer = []
@@ -73,6 +73,8 @@ def plain_search(model: Any, beams: int, length: int) -> Numbers:
         done = [line for line in longer[: 2 * beams] if line[0][-1] == model.end or step == length - 1]
         going = [line for line in longer[: 2 * beams] if line not in done][:beams]
         ended += done
+        if len(ended) >= beams:
+            break
     return max(ended, key=lambda line: sum(line[1]) / len(line[1]))[0]
 
 
@@ -92,7 +94,7 @@ def test_short_lines_are_not_favoured(toy: Any) -> None:
     table[model.begin, a, a] = table[a, a, a] = np.log(0.9)
     table[a, a, end] = np.log(0.05)
     model.table = table
-    assert find(model, 2, length=6).numbers == (a,) * 6
+    assert find(model, 8, length=6).numbers == (a,) * 6
 
 
 def test_a_word_more_is_one_step_more_and_every_line_is_a_row(toy: Any) -> None:
@@ -102,6 +104,13 @@ def test_a_word_more_is_one_step_more_and_every_line_is_a_row(toy: Any) -> None:
     assert len(found.numbers) == 6
     assert [np.shape(call) for call in model.calls] == [(1, 1), *[(3, 1)] * 5]
     assert find(model, 3, length=1).numbers[0] == int(np.argmax(model.says(model.begin)[2:-2])) + 2
+
+
+def test_it_looks_no_further_once_enough_lines_have_ended(toy: Any) -> None:
+    model = toy(sharp=0.1)
+    model.table[..., model.end] = -1.0
+    find(model, 2, length=500)
+    assert len(model.calls) < 6
 
 
 def test_it_gives_the_state_before_the_last_token(toy: Any) -> None:

@@ -49,8 +49,9 @@ def search(
     """The line of the highest mean log-probability of a token, its end mark counted.
 
     Of the best 2 * beams continuations of all lines in mind, those that ended are set aside and the best `beams` others
-    are read on, until none of them can overtake (Wu et al. 2016, Google's Neural Machine Translation System, section 7:
-    length normalisation by division). Every line in mind is a row of the state, so that a word more is one step more.
+    are read on, until `beams` lines have ended or none of the others can overtake (Wu et al. 2016, Google's Neural
+    Machine Translation System, section 7: length normalisation by division). Every line in mind is a row of the state,
+    so that a word more is one step more.
 
     Args:
         model: what foretells.
@@ -66,6 +67,7 @@ def search(
     """
     lines = [Found((), (), state)]
     best: Found | None = None
+    done = 0
     for left in range(length - 1, -1, -1):
         going: list[Found] = []
         parents: list[int] = []
@@ -75,11 +77,12 @@ def search(
             longer = Found((*line.numbers, number), (*line.log_probabilities, log_probability), before)
             if left == 0 or ended(longer.numbers):
                 best = longer if best is None or longer.mean > best.mean else best
+                done += 1
             elif len(going) < beams:
                 going.append(longer)
                 parents.append(parent)
         # Were all tokens to come certain, a line's sum would stay as it is.
-        if not going or (best is not None and best.mean >= going[0].total / length):
+        if not going or done >= beams or (best is not None and best.mean >= going[0].total / length):
             break
         last = np.array([[line.numbers[-1]] for line in going], np.int32)
         log_probabilities, state = model.advance(tuple(array[:, parents] for array in state), last)
