@@ -143,6 +143,8 @@ class Part:
 
     table: Table
     columns: dict[str, NDArray[Any]]
+    notices: tuple[str, ...]
+    """What is worth a look in them but no fault."""
 
 
 def keep_good(name: str, contract: Contract, table: Table, on_bad_row: OnBadRow, notices: list[str]) -> Part:
@@ -154,7 +156,7 @@ def keep_good(name: str, contract: Contract, table: Table, on_bad_row: OnBadRow,
     """
     checked = contract.check(table, with_target=True)
     if not checked.faults:
-        return Part(table, checked.columns)
+        return Part(table, checked.columns, checked.notices)
     if on_bad_row == "fail":
         raise ContractError(describe_faults(checked.faults, table.source, "cannot be learnt from"))
     if not checked.good.any():
@@ -164,7 +166,7 @@ def keep_good(name: str, contract: Contract, table: Table, on_bad_row: OnBadRow,
     else:
         notices.append(f"{int((~checked.good).sum()):,} of {len(table):,} {name} rows break the contract: left out")
     columns = {column: cells[checked.good] for column, cells in checked.columns.items()}
-    return Part(table.take(checked.good), columns)
+    return Part(table.take(checked.good), columns, checked.notices)
 
 
 def _answers(

@@ -25,6 +25,7 @@ from treadle.data.infer import learn
 from treadle.data.sources import from_frame, read_table
 from treadle.data.split import Leakage, Split, split
 from treadle.data.table import Table
+from treadle.errors import DataError
 from treadle.evaluation.evaluation import Evaluation
 from treadle.evaluation.judging import evaluate_lines, lines_to_judge, terms_of
 from treadle.evaluation.opponents import names_for
@@ -33,14 +34,14 @@ from treadle.evaluation.spans import mark_spans
 from treadle.evaluation.terms import primary_of_sequences
 from treadle.features import Features
 from treadle.features.block import Columns
-from treadle.features.sequences import Line, Sequences
+from treadle.features.sequences import GAP, NOT_DUE, Line, Sequences
 from treadle.features.text import Text
 from treadle.features.vocabulary import UNKNOWN
 from treadle.nn import to_arrays
 from treadle.nn.sequence import SequenceNetwork, build_sequence_network
 from treadle.nn.sequence_onnx import write as write_graph
 from treadle.nn.vectors import read_vectors
-from treadle.preparation import keep_good
+from treadle.preparation import Part, keep_good
 from treadle.recipe import WORD_TASKS, Format, Recipe, resolve
 from treadle.tasks import FieldClassification, TokenClassification
 from treadle.training import Examples, Trained, train
@@ -83,10 +84,11 @@ class SequenceWork:
         notices = list(learnt)
         sets = ("training", "validation", "test")
         kept = [keep_good(name, contract, table, on_bad_row, notices) for name, table in zip(sets, tables, strict=True)]
+        notices += [f"{name} rows: {told}" for name, part in zip(sets, kept, strict=True) for told in part.notices]
         features = Features.fit(contract, kept[0].columns, recipe.features, Sequences.of(recipe))
         spans = task == "tagging" and mark_spans(contract.target.categories)
         names = names_for(task, primary_of_sequences(task, spans=spans), recipe.evaluation.opponents)
-        return cls(
+        work = cls(
             recipe=recipe,
             contract=contract,
             features=features,
@@ -97,6 +99,9 @@ class SequenceWork:
             notices=tuple(notices),
             opponents=tuple(names),
         )
+        for name, part in zip(sets, kept, strict=True):
+            work._require_answers(name, part)
+        return work
 
     @property
     def unit(self) -> str:
@@ -147,6 +152,28 @@ class SequenceWork:
         lines = lines_to_judge(self.features, self.contract, columns)
         return [Line(reads, due) for reads, due in zip(lines.inputs, lines.targets, strict=True)]
 
+    def _require_answers(self, name: str, part: Part) -> None:
+        """Refuse a set of rows at which nothing is due that could be learnt or judged.
+
+        Raises:
+            DataError: so it is; says what to do.
+        """
+        lines, tagging = self.lines_of(part.columns), self.recipe.task == "tagging"
+        end = NOT_DUE if tagging else self.sequence.end(self.text)
+        scored = self._scored(lines)
+        if any(((line.due >= 0) & (line.due != end)).any() for line, has in zip(lines, scored, strict=True) if has):
+            return
+        reading = self.recipe.features.text
+        less = ", or leave less out by features.text.drop" if reading.drop else ""
+        marks = "" if reading.marks else ", or give them a beginning by features.text.marks"
+        what = "sentence with tags that training saw" if tagging else f"word to answer: bring longer ones{less}{marks}"
+        raise DataError(f"{part.table.source}: the {name} {self.unit} ({len(part.table):,}) hold no {what}")
+
+    def _scored(self, lines: list[Line]) -> NDArray[np.bool_]:
+        """Which lines have a loss: a field scores all tags of a sentence together, and knows only those it saw."""
+        field = self.recipe.model.sequence.crf
+        return np.array([not field or bool((line.due >= 0).all()) for line in lines], np.bool_)
+
     def train(self, keeping: Keeping, say: Say, progress: Tell | None) -> Trained[SequenceNetwork]:
         """The trained network."""
         kernels.prepare(say)
@@ -175,7 +202,12 @@ class SequenceWork:
             if learnt:
                 return running_examples(line, training.batch_size, training.unroll)
             return running_validation(line, training.unroll)
-        return line_examples(lines, self.text.transform(columns).get("affixes"))
+        scored = self._scored(lines)
+        kept = [line for line, has in zip(lines, scored, strict=True) if has]
+        if not self.text.recipe.affixes:
+            return line_examples(kept)
+        affixes = self.text.transform(columns)["affixes"][scored]
+        return line_examples(kept, affixes[:, : max(len(line.reads) for line in kept)])
 
     def noised(self, examples: Examples) -> Examples:
         """Examples to learn from, with the chance of every token to be taken for unknown."""
@@ -301,7 +333,8 @@ class SequenceWork:
 
 def ask(task: str | None, line: str) -> str:
     """A line as someone would ask it: its first half, or with a gap in its middle."""
-    words = line.split()
+    # A gap that stands there already would be a second one.
+    words = [word for word in line.split() if task != "fill_blank" or not GAP.search(word)]
     middle = len(words) // 2
     if task == "next_word":
         return " ".join(words[: max(1, middle)])

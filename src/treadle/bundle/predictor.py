@@ -20,6 +20,7 @@ from treadle.data.table import Table
 from treadle.errors import BundleError, ContractError
 from treadle.features.vocabulary import UNKNOWN
 from treadle.recipe import Task
+from treadle.text_recipe import TextRecipe
 
 OnBadRow = Literal["fail", "skip", "report"]
 """A row that breaks the contract: stop with an error, leave it out, or keep it with an empty answer and the reason."""
@@ -191,8 +192,8 @@ class Predictor:
         Raises:
             ContractError: a column is missing.
         """
-        checked, sequence = self.contract.check(table), self.bundle.features.sequence
-        if sequence is None:
+        checked, sequence, text = self.contract.check(table), self.bundle.features.sequence, self.bundle.features.text
+        if sequence is None or text is None:
             return checked
         field = self.contract.features[0]
         faults, good = list(checked.faults), checked.good.copy()
@@ -202,7 +203,9 @@ class Predictor:
             if reason is not None:
                 good[place] = False
                 faults.append(Fault(int(table.numbers[place]), field.name, line[:_KEPT], reason))
-        return checked if len(faults) == len(checked.faults) else replace(checked, good=good, faults=tuple(faults))
+        longer = table.numbers[sequence.longer(text, checked.columns[field.name])].tolist()
+        notices = (*checked.notices, *_notice_of_longer(longer, text.recipe))
+        return replace(checked, good=good, faults=tuple(faults), notices=notices)
 
     def answer(self, readied: Readied, outputs: NDArray[np.float32], on_bad_row: OnBadRow = "fail") -> Predictions:
         """The last third of `predict_table`: the network's raw outputs to answers.
@@ -391,6 +394,13 @@ def _notice_of(unread: tuple[int, ...]) -> tuple[str, ...]:
     texts = "the text of 1 row holds" if len(unread) == 1 else f"the texts of {len(unread):,} rows hold"
     first = f"{'' if len(unread) == 1 else 'such as '}row {unread[0]}"
     return (f"{texts} nothing that training saw, {first}: the answer does not rest on it",)
+
+
+def _notice_of_longer(rows: list[int], recipe: TextRecipe) -> tuple[str, ...]:
+    if not rows:
+        return ()
+    texts = f"the text of row {rows[0]} has" if len(rows) == 1 else f"{len(rows):,} texts, such as row {rows[0]}, have"
+    return (f"{texts} more than {recipe.length:,} tokens: only the {recipe.keep} {recipe.length:,} are answered",)
 
 
 def _narrow(good: NDArray[np.bool_], sound: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal, NamedTuple, Self
@@ -10,6 +11,7 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from treadle.data.tokens import cut_at_blanks
 from treadle.features.block import Columns
 from treadle.features.text import Text
 from treadle.features.vocabulary import PADDING, UNKNOWN
@@ -134,6 +136,12 @@ class Sequences:
             after = [] if cut and not last else [self.end(text)]
             return np.array([*before, *text.keep(numbers), *after], np.int32)
         return np.array(text.keep(numbers), np.int32)
+
+    def longer(self, text: Text, lines: Iterable[str]) -> list[int]:
+        """Places of the lines that have more tokens than are answered."""
+        if self.task != "tagging":
+            return []
+        return [place for place, line in enumerate(lines) if len(cut_at_blanks(line)) > text.recipe.length]
 
     def _before_end(self, text: Text, line: str) -> tuple[list[int], int]:
         """The tokens of a prompt, and the last one's place; of a long prompt the end, on which the next word hangs."""
