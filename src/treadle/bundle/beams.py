@@ -48,10 +48,10 @@ def search(
 ) -> Found:
     """The line of the highest mean log-probability of a token, its end mark counted.
 
-    Of the best 2 * beams continuations of all lines in mind, those that ended are set aside and the best `beams` others
-    are read on, until `beams` lines have ended or none of the others can overtake (Wu et al. 2016, Google's Neural
-    Machine Translation System, section 7: length normalisation by division). Every line in mind is a row of the state,
-    so that a word more is one step more.
+    Of the best 2 * beams continuations of all lines in mind, those that ended are set aside, if they are among the best
+    `beams`, and the best `beams` others are read on. It stops once so many lines have ended and none in mind is likelier
+    by the mean so far (Wu et al. 2016, Google's Neural Machine Translation System, section 7: length normalisation by
+    division). Every line in mind is a row of the state, so that a word more is one step more.
 
     Args:
         model: what foretells.
@@ -71,25 +71,31 @@ def search(
     for left in range(length - 1, -1, -1):
         going: list[Found] = []
         parents: list[int] = []
-        for parent, number, log_probability in _continuations(lines, log_probabilities, sayable, 2 * beams):
+        found = _continuations(lines, log_probabilities, sayable, 2 * beams)
+        for rank, (parent, number, log_probability) in enumerate(found):
             line = lines[parent]
             before = tuple(array[:, [parent]] for array in state)
             longer = Found((*line.numbers, number), (*line.log_probabilities, log_probability), before)
-            if left == 0 or ended(longer.numbers):
-                best = longer if best is None or longer.mean > best.mean else best
-                done += 1
-            elif len(going) < beams:
+            if left > 0 and not ended(longer.numbers):
                 going.append(longer)
                 parents.append(parent)
-        # Were all tokens to come certain, a line's sum would stay as it is.
-        if not going or done >= beams or (best is not None and best.mean >= going[0].total / length):
+            elif rank < beams:
+                best = longer if best is None or longer.mean > best.mean else best
+                done += 1
+        lines, parents = going[:beams], parents[:beams]
+        if not lines or (best is not None and _is_settled(best, lines[0], length, enough=done >= beams)):
             break
-        last = np.array([[line.numbers[-1]] for line in going], np.int32)
+        last = np.array([[line.numbers[-1]] for line in lines], np.int32)
         log_probabilities, state = model.advance(tuple(array[:, parents] for array in state), last)
-        lines = going
     if best is None:
         raise GenerationError(NO_WORD)
     return best
+
+
+def _is_settled(best: Found, going: Found, length: int, *, enough: bool) -> bool:
+    """Whether the likeliest line in mind is no rival of the best that ended: as far as it goes, once enough lines have
+    ended; before that, even if all its tokens to come were certain."""
+    return best.mean >= (going.mean if enough else going.total / length)
 
 
 def _continuations(
