@@ -50,8 +50,8 @@ def search(
 
     Of the best 2 * beams continuations of all lines in mind, those that ended are set aside, if they are among the best
     `beams`, and the best `beams` others are read on. It stops once so many lines have ended and none in mind is
-    likelier by the mean so far (Wu et al. 2016, Google's Neural Machine Translation System, section 7: length normalisation by
-    division). Every line in mind is a row of the state, so that a word more is one step more.
+    likelier by the mean so far (Wu et al. 2016, Google's Neural Machine Translation System, section 7: length
+    normalisation by division). Every line in mind is a row of the state, so that a word more is one step more.
 
     Args:
         model: what foretells.
