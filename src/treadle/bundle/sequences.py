@@ -95,7 +95,7 @@ class SequenceSession:
         rows, time = inputs["tokens"].shape
         each = "places" in inputs
         answers = np.zeros((rows, outputs) if each else (rows, time, outputs), np.float32)
-        for chosen in by_length(inputs["lengths"], most=max(1, NUMBERS // outputs) if each else TOKENS):
+        for chosen in by_length(inputs["lengths"], rows=max(1, NUMBERS // outputs) if each else TOKENS, tokens=TOKENS):
             block = _block(inputs, chosen)
             if each:
                 answers[chosen] = self.block(block)
@@ -107,12 +107,14 @@ class SequenceSession:
         """What is said wherever something is due, a part at a time."""
         inputs = padded([line.reads for line in lines])
         targets = padded([line.due - NOT_DUE for line in lines])["tokens"] + NOT_DUE
-        for rows in by_length(inputs["lengths"]):
+        # As many tokens as are answered at once, or a block would be read again for every part of its answers.
+        most = max(1, NUMBERS // outputs)
+        for rows in by_length(inputs["lengths"], rows=most, tokens=min(TOKENS, most)):
             block = _block(inputs, rows)
             time = block["tokens"].shape[1]
             row, step = np.nonzero(targets[rows, :time] >= 0)
-            for start in range(0, len(row), max(1, NUMBERS // outputs)):
-                part = slice(start, start + max(1, NUMBERS // outputs))
+            for start in range(0, len(row), most):
+                part = slice(start, start + most)
                 said = self.at(block, row[part] * time + step[part])
                 yield Answered(rows[row[part]], targets[rows[row[part]], step[part]], said)
 
@@ -127,13 +129,14 @@ class SequenceSession:
             yield Answered(np.zeros(len(wanted), np.int64), due[wanted], said)
 
 
-def by_length(lengths: NDArray[np.int32], most: int = TOKENS) -> Iterator[NDArray[np.int64]]:
-    """The rows, at most so many of about one length at a time, so that hardly a padded step is computed."""
+def by_length(lengths: NDArray[np.int32], *, rows: int, tokens: int) -> Iterator[NDArray[np.int64]]:
+    """Rows of about one length at a time, so that hardly a padded step is computed: at most so many, with at most so
+    many tokens, padding included, but at least one."""
     order = np.argsort(lengths, kind="stable")
     end = len(order)
     while end > 0:
         longest = max(1, int(lengths[order[end - 1]]))
-        start = max(0, end - min(most, max(1, TOKENS // longest)))
+        start = max(0, end - min(rows, max(1, tokens // longest)))
         yield order[start:end]
         end = start
 
