@@ -185,16 +185,26 @@ def regression() -> Case:
 class SlowWordModel:
     """Interpolated modified Kneser-Ney, written with dictionaries as the formulas stand in Chen and Goodman 1999.
 
-    Events are pairs of a context of two tokens and what followed it.
+    Events are pairs of a context of two tokens, the first of them -1 where there is only one, and what followed it.
     """
 
-    def __init__(self, events: list[tuple[tuple[int, int], int]], possible: list[int], order: int) -> None:
+    def __init__(
+        self,
+        events: list[tuple[tuple[int, int], int]],
+        possible: list[int],
+        order: int,
+        discounts: list[list[float]] | None = None,
+    ) -> None:
         self.order, self.possible = order, possible
-        runs = Counter((*context, word)[3 - order :] for context, word in events)
-        self.counts = {order: runs}
+        runs = Counter(tuple(token for token in (*context, word) if token != -1)[-order:] for context, word in events)
+        self.counts = {order: Counter({run: count for run, count in runs.items() if len(run) == order})}
         for length in range(order - 1, 0, -1):
             self.counts[length] = Counter(run[1:] for run in self.counts[length + 1])
+            # Nothing stands before these, so that they count as often as they occur.
+            self.counts[length].update({run: count for run, count in runs.items() if len(run) == length})
         self.discounts = {length: self._discounts(counts) for length, counts in self.counts.items()}
+        if discounts is not None:
+            self.discounts = dict(enumerate(discounts, start=1))
 
     @staticmethod
     def _discounts(counts: Counter[tuple[int, ...]]) -> list[float]:

@@ -9,20 +9,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from treadle.evaluation.language import FALLBACK, Sparse, WordModel, discounts_of
+from treadle.evaluation.language import FALLBACK, NOTHING, Sparse, WordModel, discounts_of
 
 OUTPUTS = 9
 BEGIN, END = 7, 8
 POSSIBLE = np.array([number not in (0, BEGIN) for number in range(OUTPUTS)])
 
 Events = list[tuple[tuple[int, int], int]]
+CONTEXTS = [(left, right) for left in (NOTHING, *range(OUTPUTS)) for right in range(OUTPUTS)]
+
 texts = st.lists(st.lists(st.integers(1, 6), max_size=12), max_size=12)
+shares = st.floats(0.01, 1)
+discounts = st.lists(
+    st.tuples(shares, shares.map(lambda share: 2 * share), shares.map(lambda share: 3 * share)), min_size=3, max_size=3
+)
 
 
 def events_of(lines: list[list[int]]) -> Events:
     found = []
     for line in lines:
-        padded = [BEGIN, BEGIN, *line, END]
+        padded = [NOTHING, BEGIN, *line, END]
         found += [((padded[at - 2], padded[at - 1]), padded[at]) for at in range(2, len(padded))]
     return found
 
@@ -38,20 +44,35 @@ def learn(events: Events, order: int) -> WordModel:
 def test_it_is_what_the_formulas_say(slow_word_model: Any, order: int, lines: list[list[int]]) -> None:
     events = events_of(lines)
     slow = slow_word_model(events, np.flatnonzero(POSSIBLE).tolist(), order)
-    contexts = [(left, right) for left in range(OUTPUTS) for right in range(OUTPUTS)]
-    found = learn(events, order).following(np.array(contexts))
-    expected = [[slow.probability(context, word) for word in range(OUTPUTS)] for context in contexts]
+    found = learn(events, order).following(np.array(CONTEXTS))
+    expected = [[slow.probability(context, word) for word in range(OUTPUTS)] for context in CONTEXTS]
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
-@given(lines=texts)
-def test_probabilities_add_up_to_one_over_all_that_can_be_due(order: int, lines: list[list[int]]) -> None:
-    contexts = np.array([(left, right) for left in range(OUTPUTS) for right in range(OUTPUTS)])
-    found = learn(events_of(lines), order).following(contexts)
-    assert found.sum(axis=1) == pytest.approx(np.ones(len(contexts)))
-    assert (found[:, POSSIBLE] > 0).all()
-    assert (found[:, ~POSSIBLE] == 0).all()
+@settings(max_examples=20, deadline=None)
+@given(lines=texts, chosen=discounts)
+def test_other_discounts_change_nothing_else(
+    slow_word_model: Any, order: int, lines: list[list[int]], chosen: list[tuple[float, float, float]]
+) -> None:
+    events = events_of(lines)
+    slow = slow_word_model(events, np.flatnonzero(POSSIBLE).tolist(), order, chosen[:order])
+    found = learn(events, order).discounted(chosen[:order]).following(np.array(CONTEXTS))
+    expected = [[slow.probability(context, word) for word in range(OUTPUTS)] for context in CONTEXTS]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@given(lines=texts, chosen=discounts)
+def test_probabilities_add_up_to_one_over_all_that_can_be_due(
+    order: int, lines: list[list[int]], chosen: list[tuple[float, float, float]]
+) -> None:
+    model = learn(events_of(lines), order)
+    for discounted in (model, model.discounted(chosen[:order])):
+        found = discounted.following(np.array(CONTEXTS))
+        assert found.sum(axis=1) == pytest.approx(np.ones(len(CONTEXTS)))
+        assert (found[:, POSSIBLE] > 0).all()
+        assert (found[:, ~POSSIBLE] == 0).all()
 
 
 def test_discounts_worked_by_hand() -> None:
@@ -79,6 +100,22 @@ def test_a_bigram_worked_by_hand() -> None:
     assert found[0, 3] == pytest.approx((2 - 1) / 3 + 1.5 / 3 * three)
     assert found[0, END] == pytest.approx(1.5 / 3 * end)
     assert found[1, 3] == pytest.approx(three)
+
+
+def test_what_nothing_stands_before_counts_as_often_as_it_occurs() -> None:
+    # 2 begins three lines and 3 one; the context of the mark before a line is only that mark.
+    lines = [[2, 3], [2, 3], [2, 4], [3]]
+    found = learn(events_of(lines), 3).following(np.array([[NOTHING, BEGIN], [BEGIN, 2], [NOTHING, 2]]))
+    uniform = 1 / 7
+    # Different tokens stand before 2 (one), 3 (two), 4 (one) and the end (two): 6 pairs.
+    gamma = (0.5 + 1 + 0.5 + 1) / 6
+    two, three = 0.5 / 6 + gamma * uniform, 1 / 6 + gamma * uniform
+    assert found[0, 2] == pytest.approx((3 - 1.5) / 4 + (1.5 + 0.5) / 4 * two)
+    assert found[0, 3] == pytest.approx((1 - 0.5) / 4 + (1.5 + 0.5) / 4 * three)
+    # 2 stands behind one different token, so that the pairs 2 3 and 2 4 count once each.
+    after_two = 0.5 / 2 + (0.5 + 0.5) / 2 * three
+    assert found[2, 3] == pytest.approx(after_two)
+    assert found[1, 3] == pytest.approx((2 - 1) / 3 + (1 + 0.5) / 3 * after_two)
 
 
 def test_entries_are_found_by_key() -> None:

@@ -1,114 +1,102 @@
-"""A model of words used from both sides of a gap: how well a word follows what stands before it, and how well what
-stands behind follows the word.
+"""Models of words used from both sides of a gap: what follows the words before it, and what precedes those behind it.
 
-By Bayes' rule the probability of the word in the gap, given all others, is the product of the probabilities of all runs
-that hold it, over the sum of that product over all words. A model of runs of three words knows three such runs:
-p(w | l2 l1) p(r1 | l1 w) p(r2 | w r1); one of two words knows p(w | l1) p(r1 | w).
+If the two sides told nothing of each other but through the word between them, its probability would be, by Bayes' rule,
+in proportion to p(w | left) p(w | right) / p(w). They do tell of each other, so each factor has a power of its own
+(log-linear interpolation, Klakow 1998), from 0 to that of Bayes' rule: the powers of least perplexity on the validation
+rows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from treadle.evaluation.language import Keys, Order, Probabilities, Sparse, WordModel
-from treadle.evaluation.lines import Mask, Numbers
+from treadle.evaluation.discounts import LEAST
+from treadle.evaluation.language import Probabilities, WordModel
+from treadle.evaluation.lines import Numbers
+
+MOST = 2**22
+"""Probabilities that are enough to choose by, of at least so many words as it takes."""
+
+BAYES = (1.0, 1.0, -1.0)
 
 
 @dataclass(frozen=True)
 class GapModel:
     """Which word stands in a gap."""
 
-    model: WordModel
-    words: Mask
-    """Which numbers can stand in a gap, shape (outputs,)."""
+    before: WordModel
+    """Of what follows the words before a gap."""
+    behind: WordModel
+    """Of what precedes the words behind a gap."""
+    alone: WordModel
+    """Of each word's share."""
+    words: slice
+    """The numbers that can stand in a gap: those that can be due in all three models."""
+    powers: tuple[float, float, float] = BAYES
+    """Of the probabilities by the three."""
 
     def between(self, left: Numbers, right: Numbers) -> Probabilities:
         """Probabilities of what stands in gaps.
 
         Args:
             left: the last token but one and the last before each gap, shape (gaps, 2).
-            right: the first token and the second after it, shape (gaps, 2); the second is -1 where there is none.
+            right: the second token and the first behind it, shape (gaps, 2).
 
         Returns:
             Shape (gaps, outputs).
         """
-        found = self.model.following(left)
-        order = len(self.model.orders)
-        if order > 1:
-            first = self._of_first(right[:, 0])
-            found *= first if order == 2 else self._of_first_in_three(left[:, 1], right[:, 0], first)
-        if order > 2:
-            inside = np.flatnonzero(right[:, 1] >= 0)
-            found[inside] *= self._of_second(right[inside, 0].astype(np.int64), right[inside, 1])
-        found[:, ~self.words] = 0.0
-        found /= found.sum(axis=1, keepdims=True)
+        before, behind, alone = self._logarithms(left, right)
+        found = np.zeros((len(left), self.alone.outputs))
+        found[:, self.words] = _product(before, behind, alone, np.array(self.powers))
         return found
 
-    @property
-    def _outputs(self) -> int:
-        return self.model.outputs
+    def tuned(self, left: Numbers, right: Numbers, due: Numbers) -> GapModel:
+        """The model with the powers of least perplexity, to three decimals; the model itself where there are too few
+        words to choose by.
 
-    def _of_first(self, first: Numbers) -> Probabilities:
-        """p(r1 | w) for every word w, shape (gaps, outputs)."""
-        found = np.multiply.outer(self.model.unigram[first], self._backoffs)
-        where, values = self._pairs_by_last.find(first)
-        found[where] += values
-        return found
+        Args:
+            left: before gaps in the validation rows, as for `between`.
+            right: behind them.
+            due: the words in them, shape (gaps,).
+        """
+        # SciPy comes with scikit-learn, and loads slowly.
+        from scipy.optimize import minimize
 
-    def _of_first_in_three(self, before: Numbers, first: Numbers, found: Probabilities) -> Probabilities:
-        """p(r1 | l1 w) for every word w, from p(r1 | w)."""
-        where, backoffs = self._backoffs_by_first.find(before)
-        found[where] *= backoffs
-        where, values = self._triples_by_ends.find(before.astype(np.int64) * self._outputs + first)
-        found[where] += values
-        return found
+        if len(due) < LEAST:
+            return self
+        step = min(-(-len(due) * self.alone.outputs // MOST), len(due) // LEAST)
+        before, behind, alone = self._logarithms(left[::step], right[::step])
+        place = due[::step].astype(np.int64) - self.words.start
+        each = np.arange(len(place))
+        of_due = np.stack([before[each, place], behind[each, place], alone[place]])
 
-    def _of_second(self, first: Keys, second: Numbers) -> Probabilities:
-        """p(r2 | w r1) for every word w."""
-        pairs = self.model.orders[1]
-        keys = first * self._outputs + second
-        shorter = pairs.value(keys) + pairs.backoff(first) * self.model.unigram[second]
-        found = np.repeat(shorter[:, None], self._outputs, axis=1)
-        where, backoffs = self._backoffs_by_second.find(first)
-        found[where] *= backoffs
-        where, values = self._triples_by_rest.find(keys)
-        found[where] += values
-        return found
+        def surprise(powers: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            shares = _product(before, behind, alone, powers)
+            expected = np.stack([(shares * before).sum(axis=1), (shares * behind).sum(axis=1), shares @ alone])
+            return float(-np.log(shares[each, place]).mean()), (expected - of_due).mean(axis=1)
 
-    @cached_property
-    def _backoffs(self) -> Probabilities:
-        return self.model.orders[1].backoff(np.arange(self._outputs))
+        bounds = [(min(0.0, power), max(0.0, power)) for power in BAYES]
+        found = minimize(surprise, BAYES, jac=True, method="L-BFGS-B", bounds=bounds)
+        first, second, third = np.round(found.x, 3).tolist()
+        return replace(self, powers=(first, second, third))
 
-    @cached_property
-    def _pairs_by_last(self) -> Sparse:
-        pairs = self.model.orders[1]
-        word, last = np.divmod(pairs.runs, self._outputs)
-        return Sparse.of(last, word, pairs.values)
+    def _logarithms(self, left: Numbers, right: Numbers) -> tuple[Probabilities, Probabilities, Probabilities]:
+        """Of the probabilities by the three models, shapes (gaps, words) twice and (words,)."""
+        before, behind = self.before.following(left), self.behind.following(right)
+        return np.log(before[:, self.words]), np.log(behind[:, self.words]), np.log(self.alone.unigram[self.words])
 
-    @property
-    def _triples(self) -> Order:
-        return self.model.orders[2]
 
-    @cached_property
-    def _backoffs_by_first(self) -> Sparse:
-        first, word = np.divmod(self._triples.contexts, self._outputs)
-        return Sparse.of(first, word, self._triples.backoffs)
-
-    @cached_property
-    def _backoffs_by_second(self) -> Sparse:
-        word, second = np.divmod(self._triples.contexts, self._outputs)
-        return Sparse.of(second, word, self._triples.backoffs)
-
-    @cached_property
-    def _triples_by_ends(self) -> Sparse:
-        context, last = np.divmod(self._triples.runs, self._outputs)
-        first, word = np.divmod(context, self._outputs)
-        return Sparse.of(first * self._outputs + last, word, self._triples.values)
-
-    @cached_property
-    def _triples_by_rest(self) -> Sparse:
-        word, rest = np.divmod(self._triples.runs, self._outputs**2)
-        return Sparse.of(rest, word, self._triples.values)
+def _product(
+    before: Probabilities, behind: Probabilities, alone: Probabilities, powers: NDArray[np.float64]
+) -> Probabilities:
+    """What is in proportion to the product of the powers and adds up to one, shape (gaps, words)."""
+    found: Probabilities = before * powers[0]
+    found += behind * powers[1]
+    found += alone * powers[2]
+    found -= found.max(axis=1, keepdims=True)
+    np.exp(found, out=found)
+    found /= found.sum(axis=1, keepdims=True)
+    return found

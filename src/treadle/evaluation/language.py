@@ -5,16 +5,18 @@ Source: Chen and Goodman 1999, An Empirical Study of Smoothing Techniques for La
     p(w | context) = (c(context w) - D(c(context w))) / c(context .) + gamma(context) p(w | context but its first word)
 
 with D one of three discounts, for what was counted once, twice, and more often. The highest order counts occurrences;
-each lower one counts the different words that stand before it (continuation counts). Below the unigrams lies the
-uniform distribution over all that can be due at all.
+each lower one counts the different tokens that stand before it (continuation counts), and occurrences where nothing
+stands before it. Below the unigrams lies the uniform distribution over all that can be due at all.
 
-A model learns from events: a context of two tokens and what followed it. Where fewer than two tokens stand before, the
-mark before a line fills up, so that each line begins with two such marks, as in section 2.1 there.
+A model learns from events: a context of two tokens and what followed it. Where only one token stands before, as at the
+mark before a line, that one alone is the context: a second mark, as in section 2.1 there, would tell nothing new, and
+what it foretells would be counted twice.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,14 +26,19 @@ from treadle.evaluation.lines import Mask, Numbers
 
 Keys = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
+Discounts = tuple[float, float, float]
+"""Taken off what was counted once, twice, and more often."""
+
+NOTHING = -1
+"""Stands in a context where no token does."""
 
 FALLBACK = (0.5, 1.0, 1.5)
 """Discounts where the counts of counts give none, as those of tiny texts and of texts without rare words. They are
 those of KenLM's lmplz --discount_fallback (Heafield et al. 2013)."""
 
 
-def discounts_of(counts: Numbers) -> tuple[float, float, float]:
-    """The discounts of what was counted once, twice, and more often (Chen and Goodman 1999, equation 17 of section 3):
+def discounts_of(counts: Numbers) -> Discounts:
+    """The discounts that the counts of counts give (Chen and Goodman 1999, equation 17 of section 3):
     D1 = 1 - 2 Y n2 / n1, D2 = 2 - 3 Y n3 / n2, D3 = 3 - 4 Y n4 / n3, with Y = n1 / (n1 + 2 n2) and ni runs of words
     that were counted i times."""
     n1, n2, n3, n4 = (np.bincount(np.minimum(counts, 5), minlength=6)[1:5]).tolist()
@@ -76,68 +83,95 @@ class Sparse:
 class Order:
     """Runs of so many words."""
 
-    discounts: tuple[float, float, float]
-    contexts: Keys
-    """Known ones, rising."""
-    backoffs: Probabilities
-    """gamma of each of them."""
     runs: Keys
     """Known ones, rising: the key of a run is that of its context times `outputs`, and its last word."""
-    values: Probabilities
-    """The discounted share of each of them."""
+    counts: Numbers
+    contexts: Keys
+    """Known ones, rising."""
+    kinds: Numbers
+    """How many runs of each context were counted once, twice, and more often, shape (contexts, 3)."""
+    totals: Probabilities
+    """What the counts of each context add up to."""
+    discounts: Discounts
 
     @classmethod
-    def of(cls, runs: Keys, counts: Keys, outputs: int) -> Order:
+    def of(cls, runs: Keys, counts: Numbers, outputs: int) -> Order:
         """From distinct runs, rising, and how often each was counted."""
-        discounts = discounts_of(counts)
         contexts, which = np.unique(runs // outputs, return_inverse=True)
-        taken = np.array(discounts)[np.minimum(counts, 3) - 1]
-        total = np.bincount(which, counts)
-        return cls(discounts, contexts, np.bincount(which, taken) / total, runs, (counts - taken) / total[which])
+        kinds = np.bincount(3 * which + np.minimum(counts, 3) - 1, minlength=3 * len(contexts))
+        totals = np.bincount(which, counts, len(contexts)).astype(np.float64)
+        return cls(runs, counts, contexts, kinds.reshape(-1, 3), totals, discounts_of(counts))
+
+    @cached_property
+    def backoffs(self) -> Probabilities:
+        """gamma of each context."""
+        found: Probabilities = self.kinds @ np.array(self.discounts) / self.totals
+        return found
+
+    @cached_property
+    def values(self) -> Probabilities:
+        """The discounted share of each run."""
+        taken = np.array(self.discounts)[np.minimum(self.counts, 3) - 1]
+        which = np.repeat(np.arange(len(self.contexts)), self.kinds.sum(axis=1).astype(np.int64))
+        found: Probabilities = (self.counts - taken) / self.totals[which]
+        return found
 
     def backoff(self, contexts: Numbers) -> Probabilities:
         """gamma of these contexts; 1 for one that is not known."""
-        return _look_up(self.contexts, self.backoffs, contexts, otherwise=1.0)
-
-    def value(self, runs: Numbers) -> Probabilities:
-        """The discounted shares of these runs; 0 for one that is not known."""
-        return _look_up(self.runs, self.values, runs, otherwise=0.0)
+        place, known = find(self.contexts, contexts)
+        found = np.ones(len(contexts))
+        found[known] = self.backoffs[place[known]]
+        return found
 
 
 @dataclass(frozen=True)
 class WordModel:
     """Interpolated modified Kneser-Ney."""
 
-    outputs: int
     possible: Mask
     """Which numbers can be due at all, shape (outputs,)."""
     orders: tuple[Order, ...]
     """From the unigrams up."""
-    unigram: Probabilities
-    """Shape (outputs,)."""
 
     @classmethod
     def learn(cls, contexts: Numbers, targets: Numbers, possible: Mask, order: int) -> WordModel:
-        """From events.
+        """From events, with the discounts that their counts of counts give.
 
         Args:
-            contexts: the last token but one and the last, shape (events, 2).
+            contexts: the last token but one, NOTHING where there is none, and the last, shape (events, 2).
             targets: what followed them, shape (events,).
             possible: which numbers can be due at all, shape (outputs,).
             order: 1 looks at no word before, 2 at one, 3 at two.
         """
         outputs = len(possible)
-        before = _last(contexts, order - 1, outputs)
-        runs, counts = np.unique(before * outputs + targets, return_counts=True)
-        found = [Order.of(runs, counts, outputs)]
-        for length in range(order - 1, 0, -1):
-            # Each known run without its first word, as often as there are different first words.
-            runs, counts = np.unique(runs % outputs**length, return_counts=True)
+        before = np.minimum(np.count_nonzero(contexts != NOTHING, axis=1), order - 1)
+        runs = np.empty(0, np.int64)
+        found = []
+        for length in range(order - 1, -1, -1):
+            here = before == length
+            occurring = keys_of(contexts[here], length, outputs) * outputs + targets[here]
+            # Of what goes on further to the left, each different run once.
+            runs, counts = np.unique(np.concatenate([occurring, runs % outputs ** (length + 1)]), return_counts=True)
             found.append(Order.of(runs, counts, outputs))
-        unigrams = found[-1]
-        unigram = unigrams.backoff(np.zeros(1, np.int64)) * possible / possible.sum()
+        return cls(possible, tuple(found[::-1]))
+
+    def discounted(self, discounts: Sequence[Discounts]) -> WordModel:
+        """The same counts with other discounts, from those of the unigrams up."""
+        orders = zip(self.orders, discounts, strict=True)
+        return WordModel(self.possible, tuple(replace(order, discounts=chosen) for order, chosen in orders))
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that are given a probability."""
+        return len(self.possible)
+
+    @cached_property
+    def unigram(self) -> Probabilities:
+        """Shape (outputs,)."""
+        unigrams = self.orders[0]
+        unigram: Probabilities = unigrams.backoff(np.zeros(1, np.int64)) * self.possible / self.possible.sum()
         unigram[unigrams.runs] += unigrams.values
-        return cls(outputs, possible, tuple(found[::-1]), unigram)
+        return unigram
 
     @cached_property
     def _words(self) -> tuple[Sparse, ...]:
@@ -149,7 +183,7 @@ class WordModel:
         left = np.ones(len(contexts))
         shares = []
         for length in range(len(self.orders) - 1, 0, -1):
-            keys = _last(contexts, length, self.outputs)
+            keys = keys_of(contexts, length, self.outputs)
             where, values = self._words[length].find(keys)
             shares.append((where, values * left[where[0]]))
             left *= self.orders[length].backoff(keys)
@@ -159,17 +193,18 @@ class WordModel:
         return found
 
 
-def _last(contexts: Numbers, length: int, outputs: int) -> Keys:
-    """A key for the last `length` tokens of each context."""
+def keys_of(contexts: Numbers, length: int, outputs: int) -> Keys:
+    """A key for the last `length` tokens of each context; below zero, so that of no known one, where NOTHING is the
+    first of them."""
     key = np.zeros(len(contexts), np.int64)
     for column in range(contexts.shape[1] - length, contexts.shape[1]):
         key = key * outputs + contexts[:, column]
     return key
 
 
-def _look_up(keys: Keys, values: Probabilities, wanted: Numbers, otherwise: float) -> Probabilities:
-    """The value of each wanted key; `otherwise` for one that is not among the rising keys."""
+def find(keys: Keys, wanted: Numbers) -> tuple[Keys, Mask]:
+    """Where each wanted key is among the rising keys, and whether it is one of them."""
     if not len(keys):
-        return np.full(len(wanted), otherwise)
+        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[place] == wanted, values[place], otherwise)
+    return place, keys[place] == wanted

@@ -48,7 +48,7 @@ def fit_sequence_opponents(
         if task == "tagging":
             judge, note = fit_tags(name, train, validation, terms)
         else:
-            judge, note = fit_words(name, train, task, terms)
+            judge, note = fit_words(name, train, validation, task, terms)
         fitted[name] = SequenceOpponent(name, judge, note)
     return fitted
 
