@@ -205,6 +205,7 @@ class Predictor:
                 faults.append(Fault(int(table.numbers[place]), field.name, line[:_KEPT], reason))
         longer = table.numbers[sequence.longer(text, checked.columns[field.name])].tolist()
         notices = (*checked.notices, *_notice_of_longer(longer, text.recipe))
+        faults.sort(key=lambda fault: fault.row)
         return replace(checked, good=good, faults=tuple(faults), notices=notices)
 
     def answer(self, readied: Readied, outputs: NDArray[np.float32], on_bad_row: OnBadRow = "fail") -> Predictions:
