@@ -365,8 +365,12 @@ def _open_session(bundle: Bundle) -> Any:
     given = {value.name: value.shape[-1] if value.shape else None for value in session.get_inputs()}
     if features.sequence is not None:
         given = {name: width for name, width in given.items() if not name.startswith("state_")}
-    if given != due or "outputs" not in [value.name for value in session.get_outputs()]:
+    said = {value.name: value.shape[-1] if value.shape else None for value in session.get_outputs()}
+    if given != due or "outputs" not in said:
         raise BundleError(f"bundle {bundle.name!r}: its network takes {given}, where its features give {due}")
+    if features.sequence is not None and said["outputs"] != bundle.answers.outputs:
+        told = f"{said['outputs']} outputs, where its answers need {bundle.answers.outputs}"
+        raise BundleError(f"bundle {bundle.name!r}: its network gives {told}; train the bundle again")
     return session
 
 
