@@ -21,6 +21,18 @@ def test_init_writes_a_recipe_that_trains(
     assert json.loads(trained.out)["positive"] in {"yes", "no"}
 
 
+def test_init_of_a_text_writes_a_recipe_that_foretells_it(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("verses.txt").write_text("".join(f"to be or not {n}\n" for n in range(20)))
+    assert run("init", "verses.txt").code == 0
+    small = ("model.sequence.units=4", "training.epochs=1", "evaluation.resamples=100")
+    trained = run("train", "verses.yaml", "--json", *(word for each in small for word in ("--set", each)))
+    assert trained.code == 0, trained.err
+    assert json.loads(trained.out)["task"] == "next_word"
+
+
 def test_init_points_editors_to_the_schema(shop: Any, run: Callable[..., Any], tmp_path: Path):
     path = tmp_path / "mine.yaml"
     assert run("init", shop.csv, "--target", "spent", "--out", path, "--name", "money").code == 0
@@ -54,6 +66,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     "refusal",
     [
         (("none.csv", "--target", "bought"), 3, "none.csv: no such file"),
+        (("{csv}",), 2, "--target is missing: the column to predict, one of 'age', 'income'"),
         (("{csv}", "--target", "bougt"), 3, "no column 'bougt'; did you mean 'bought'?"),
         (
             ("{csv}", "--target", "bought", "--out", "none/mine.yaml"),

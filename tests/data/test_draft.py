@@ -97,8 +97,28 @@ def test_a_tag_for_every_token_asks_for_tagging(tmp_path):
     assert (recipe.data.kinds, recipe.features.text.tokens) == ({"text": "text"}, "spaced")
 
 
-def test_a_text_alone_has_no_target_to_draft(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "content", "column"),
+    [
+        ("lines.txt", "To be, or\nnot\nto be\n", "text"),
+        ("lines.csv", 'verse\n"To be, or"\nnot to\n', "verse"),
+        ("lines.jsonl", '{"verse": "To be"}\n{"verse": "or not"}\n', "verse"),
+    ],
+)
+def test_a_text_alone_asks_for_its_next_words(tmp_path, name, content, column):
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    recipe = parse_recipe(yaml.safe_load(draft_recipe(str(path), None, "lines")))
+    assert (recipe.task, recipe.data.target, recipe.data.kinds) == ("next_word", None, {column: "text"})
+
+
+def test_a_text_alone_is_no_target(tmp_path):
     path = tmp_path / "lines.csv"
-    path.write_text("text\nTo be\nor not\n")
-    with pytest.raises(DataError, match=r"the target 'text' is the only column; .* of task: next_word or fill_blank"):
-        draft_recipe(str(path), "text", "lines")
+    path.write_text("verse\nTo be\nor not\n")
+    with pytest.raises(DataError, match=r"the target 'verse' is the only column; leave --target out to foretell the"):
+        draft_recipe(str(path), "verse", "lines")
+
+
+def test_a_table_needs_a_target(shop):
+    with pytest.raises(RecipeError, match=r"--target is missing: the column to predict, one of '.*', 'left'"):
+        draft_recipe(shop, None, "shop")

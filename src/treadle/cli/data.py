@@ -66,7 +66,10 @@ def fetch(names: Annotated[list[str], typer.Argument(help="Names from `treadle d
 
 def init(
     source: Annotated[str, typer.Argument(help="A file, glob, catalogue name or database address.", metavar="DATA")],
-    target: Annotated[str, typer.Option(help="The column to predict.")],
+    target: Annotated[
+        str | None,
+        typer.Option(help="The column to predict; of a text alone, without it, its next words.", show_default=False),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The recipe to write (default: NAME.yaml).")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the recipe (default: from the file).")] = None,
     query: Annotated[str | None, typer.Option(help="The SELECT to run on a database address.")] = None,

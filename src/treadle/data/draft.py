@@ -19,32 +19,28 @@ from treadle.data.sources import read_chunks, read_table
 from treadle.data.table import Table
 from treadle.data.texts import TEXT, holds_tags, is_free_text
 from treadle.errors import DataError, RecipeError
-from treadle.recipe import MISSING, DataRecipe, Kind, Recipe, Task, parse_recipe
+from treadle.recipe import MISSING, SEQUENCE_TASKS, DataRecipe, Format, Kind, Recipe, Task, parse_recipe
 
 _WIDTH = 110
 
 
-def draft_recipe(source: str, target: str, name: str, query: str | None = None, encoding: str = "utf-8") -> str:
+def draft_recipe(source: str, target: str | None, name: str, query: str | None = None, encoding: str = "utf-8") -> str:
     """A commented recipe (YAML) that learns to predict `target`, written from the first rows of `source`.
 
     Columns that look like identifiers are dropped with the reason; keys that nothing would use are commented out. A
-    target with a tag for every token of the text asks for tagging.
+    target with a tag for every token of the text asks for tagging; a text alone, without a target, for its next words.
 
     Raises:
         DataError: as `read_chunks` and `learn`; or the target is the only column.
-        RecipeError: a name that no recipe can have.
+        RecipeError: a name that no recipe can have; or no target, where a text does not stand alone.
     """
     known = datasets().get(source)
+    plain: Format = "lines" if target is None else "table"
     # Some data sets have a file for every class.
-    table = read_table(source) if known else next(read_chunks(source, query=query, encoding=encoding))
+    table = read_table(source) if known else next(read_chunks(source, query=query, encoding=encoding, plain=plain))
     data = DataRecipe(source=source, query=query, target=target, encoding=encoding)
-    if list(table.columns) == [target]:
-        raise DataError(
-            f"{source}: the target {target!r} is the only column; the words of a text are predicted by a recipe without"
-            " a target, of task: next_word or fill_blank"
-        )
-    task: Task = "tagging" if holds_tags(table, target) else infer_task(table, data)
-    reasons, kinds = _look_at_tagged(table, target) if task == "tagging" else _look(table, data, known)
+    task = _task_of(table, data)
+    reasons, kinds = _look(table, data, known) if task not in SEQUENCE_TASKS else _look_at_text(table, data, task)
     data = data.model_copy(update={"drop": tuple(reasons), "kinds": kinds})
     contract, notices = learn(table, data, task)
     chosen: dict[str, Any] = {
@@ -57,8 +53,8 @@ def draft_recipe(source: str, target: str, name: str, query: str | None = None, 
         "drop": list(reasons),
         "kinds": dict(kinds),
     }
-    if contract.target.kind == "category":
-        codes = contract.check(table, with_target=True).columns[target]
+    if contract.has_target and contract.target.kind == "category":
+        codes = contract.check(table, with_target=True).columns[contract.target.name]
         positive = positive_class(contract.target, data, codes)
         chosen["positive"] = None if positive is None else contract.target.values[positive]
     document = {"name": name, "task": task, "data": {key: value for key, value in chosen.items() if value is not None}}
@@ -99,10 +95,26 @@ def _look(table: Table, data: DataRecipe, known: Dataset | None) -> tuple[dict[s
     return reasons, kinds
 
 
-def _look_at_tagged(table: Table, target: str) -> tuple[dict[str, str], dict[str, Kind]]:
-    """The same for tagging, which reads one text."""
-    others = [name for name in table.columns if name not in (TEXT, target)]
-    return {name: f"{name} is not read by tagging" for name in others}, {TEXT: "text"}
+def _task_of(table: Table, data: DataRecipe) -> Task:
+    names = list(table.columns)
+    if data.target is None and len(names) == 1:
+        return "next_word"
+    if data.target is None:
+        listed = ", ".join(map(repr, names))
+        raise RecipeError(f"{table.source}: --target is missing: the column to predict, one of {listed}")
+    if names == [data.target]:
+        raise DataError(
+            f"{table.source}: the target {data.target!r} is the only column; leave --target out to foretell the words"
+            " of a text (task: next_word)"
+        )
+    return "tagging" if holds_tags(table, data.target) else infer_task(table, data)
+
+
+def _look_at_text(table: Table, data: DataRecipe, task: Task) -> tuple[dict[str, str], dict[str, Kind]]:
+    """The same for tasks that answer at the tokens of one text."""
+    text = TEXT if TEXT in table.columns else next(iter(table.columns))
+    others = [name for name in table.columns if name not in (text, data.target)]
+    return {name: f"{name} is not read by {task}" for name in others}, {text: "text"}
 
 
 def _heading(table: Table, contract: Contract, notices: list[str], name: str) -> Iterator[str]:
