@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -145,3 +146,34 @@ def test_the_positive_class_is_the_rarer_one_of_the_training_rows():
         columns["label"][row] = rarer
     prepared = prepare(recipe(), columns, "fail")
     assert prepared.answers.positive == int(np.argmin(counts))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("task", ["next_word", "fill_blank"])
+def test_a_task_that_answers_at_every_token_has_no_such_rows(task: str):
+    recipe = parse_recipe({"name": "verses", "task": task, "data": {"source": "verses.txt"}})
+    with pytest.raises(RecipeError, match=rf"^recipe verses: {task} answers at every token: this is for rows with one"):
+        prepare(recipe, None, "fail")
+
+
+def test_rows_that_repeat_others_are_left_out_where_the_recipe_asks(tmp_path: Path):
+    rows = [f"{number % 40},{number % 2}" for number in range(80)]
+    source = tmp_path / "rows.csv"
+    source.write_text("size,answer\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    document = {"name": "rows", "data": {"source": str(source), "target": "answer"}}
+    assert sum(prepare(parse_recipe(document), None, "fail").rows.values()) == 80
+    document["data"] |= {"distinct": True}
+    prepared = prepare(parse_recipe(document), None, "fail")
+    assert sum(prepared.rows.values()) == 40
+    assert prepared.notices[0] == "40 of 80 rows repeat others: left out"
+
+
+def test_validation_rows_of_their_own_are_used(tmp_path: Path):
+    paths = {}
+    for name, first in (("train", 0), ("validation", 100), ("test", 200)):
+        paths[name] = tmp_path / f"{name}.csv"
+        lines = [f"{number},{number % 2}" for number in range(first, first + 20)]
+        paths[name].write_text("size,answer\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    data = {"source": str(paths["train"]), "validation": str(paths["validation"]), "test": str(paths["test"])}
+    prepared = prepare(parse_recipe({"name": "rows", "data": {**data, "target": "answer"}}), None, "fail")
+    assert prepared.rows == {"train": 20, "validation": 20, "test": 20}
+    assert prepared.validation.columns["size"].min() == 100

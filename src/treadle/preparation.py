@@ -14,13 +14,13 @@ from treadle.bundle.predictor import OnBadRow, describe_fault, describe_faults
 from treadle.data.contract import Contract
 from treadle.data.infer import infer_task, learn, positive_class
 from treadle.data.sources import from_frame, read_table
-from treadle.data.split import Split, split
+from treadle.data.split import Split, split, without_repeats
 from treadle.data.table import Table
 from treadle.errors import ContractError, DataError, RecipeError
 from treadle.evaluation.problem import Rows
 from treadle.features import Features
 from treadle.features.vocabulary import UNKNOWN
-from treadle.recipe import Recipe, parse_recipe
+from treadle.recipe import SEQUENCE_TASKS, Recipe, parse_recipe
 
 Task = Literal["classification", "regression"]
 
@@ -67,27 +67,30 @@ def prepare(recipe: Recipe, data: object, on_bad_row: OnBadRow) -> Prepared:
     Raises:
         DataError: the source cannot be read, or nothing can be learnt from it.
         ContractError: rows break the contract and `on_bad_row` is `fail`.
-        RecipeError: an option does not fit the task that the target decides.
+        RecipeError: an option does not fit the task that the target decides, or the task answers at every token.
     """
+    if recipe.task in SEQUENCE_TASKS:
+        why = f"{recipe.task} answers at every token: this is for rows with one answer"
+        raise RecipeError(f"recipe {recipe.name}: {why}")
     table = _read(recipe, data)
-    own_test = None if recipe.data.test is None else read_table(recipe.data.test, encoding=recipe.data.encoding)
+    validation_table, own_test = (
+        None if source is None else read_table(source, encoding=recipe.data.encoding)
+        for source in (recipe.data.validation, recipe.data.test)
+    )
     task: Task
     if recipe.task == "classification" or recipe.task == "regression":  # noqa: PLR1714 - narrows the type
         task = recipe.task
     else:
         task = infer_task(table, recipe.data)
     recipe = _decided(recipe, task)
-    parts = split(table, recipe.data, task, own_test)
-    test_table = table.take(parts.test) if own_test is None else own_test.take(parts.test - len(table))
-    contract, learnt = learn(table.take(parts.train), recipe.data, task)
-    notices = list(learnt)
+    table, repeats = without_repeats(table, recipe.data, task)
+    parts = split(table, recipe.data, task, own_test, validation_table)
+    sets = parts.tables(table, own_test, validation_table)
+    contract, learnt = learn(sets[0], recipe.data, task)
+    notices = [*repeats, *learnt]
     train, validation, test = (
         keep_good(name, contract, rows, on_bad_row, notices)
-        for name, rows in (
-            ("training", table.take(parts.train)),
-            ("validation", table.take(parts.validation)),
-            ("test", test_table),
-        )
+        for name, rows in zip(("training", "validation", "test"), sets, strict=True)
     )
     _refuse_unused(recipe, contract)
     features = Features.fit(contract, train.columns, recipe.features)
