@@ -92,6 +92,8 @@ class DataRecipe(Section):
     """The same of validation rows."""
     target: str | None = None
     """The column to predict; next_word and fill_blank, which predict the text's own words, have none."""
+    distinct: bool = False
+    """Leave out rows of `source` that are equal to an earlier one in every feature and the target."""
     running: bool = False
     """Read the rows as one running text, each going on where the one before it ended (next_word)."""
     positive: str | int | float | bool | None = None

@@ -23,7 +23,7 @@ from treadle.bundle.replay import write_texts
 from treadle.data.contract import Contract
 from treadle.data.infer import learn
 from treadle.data.sources import from_frame, read_table
-from treadle.data.split import Leakage, Split, split
+from treadle.data.split import Leakage, Split, split, without_repeats
 from treadle.data.table import Table
 from treadle.errors import DataError
 from treadle.evaluation.evaluation import Evaluation
@@ -78,10 +78,11 @@ class SequenceWork:
         assert task is not None
         whole = from_frame(data) if data is not None else _read(recipe, read.source)
         validation, test = (None if own is None else _read(recipe, own) for own in (read.validation, read.test))
+        whole, repeats = without_repeats(whole, read, task)
         parts = split(whole, read, task, test, validation)
         tables = parts.tables(whole, test, validation)
         contract, learnt = learn(tables[0], read, task)
-        notices = list(learnt)
+        notices = [*repeats, *learnt]
         sets = ("training", "validation", "test")
         kept = [keep_good(name, contract, table, on_bad_row, notices) for name, table in zip(sets, tables, strict=True)]
         notices += [f"{name} rows: {told}" for name, part in zip(sets, kept, strict=True) for told in part.notices]

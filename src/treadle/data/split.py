@@ -116,6 +116,24 @@ def split(
     return Split(rows[_TRAIN], rows[_VALIDATION], rows[_TEST], leakage)
 
 
+def without_repeats(table: Table, recipe: DataRecipe, task: Task | None) -> tuple[Table, tuple[str, ...]]:
+    """The table without rows that are equal to an earlier one in every feature and the target, where the recipe asks
+    for that, and a notice of how many there were.
+
+    Raises:
+        DataError: an unknown column in the recipe.
+    """
+    if not recipe.distinct:
+        return table, ()
+    require_columns(table, recipe)
+    names = [*feature_names(table, recipe, task), *([] if recipe.target is None else [recipe.target])]
+    rows = _equal_rows(table, names, missing_cells(missing_words(recipe, task)))
+    kept = np.sort(np.unique(rows, return_index=True)[1])
+    repeats = len(table) - len(kept)
+    notice = f"{repeats:,} of {len(table):,} rows repeat others: left out"
+    return table.take(kept), (notice,) if repeats else ()
+
+
 def _sizes(*tables: Table | None) -> list[int]:
     return [0 if table is None else len(table) for table in tables]
 
