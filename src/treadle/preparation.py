@@ -10,7 +10,8 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers
-from treadle.bundle.predictor import OnBadRow, describe_fault, describe_faults
+from treadle.bundle.faulty import describe_fault, describe_faults
+from treadle.bundle.predictor import OnBadRow
 from treadle.data.contract import Contract
 from treadle.data.infer import infer_task, learn, positive_class
 from treadle.data.sources import from_frame, read_table

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treadle.bundle.answers import AnyAnswers, ClassificationAnswers, RegressionAnswers, TaggingAnswers, WordAnswers
-from treadle.bundle.predictor import Predictions, describe_fault
+from treadle.bundle.faulty import describe_fault
+from treadle.bundle.predictor import Predictions
 from treadle.data.table import Column, Table
 from treadle.data.tokens import NO_BREAK
 from treadle.errors import DataError

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from treadle.bundle.answers import Answers, RowAnswers, TaggingAnswers, WordAnswers
 from treadle.bundle.bundle import Bundle
+from treadle.bundle.faulty import describe_faults
 from treadle.bundle.sequences import SequenceSession
+from treadle.bundle.session import network_errors, open_session
 from treadle.data.contract import Checked, Contract, Fault
 from treadle.data.sources import from_frame, from_rows
 from treadle.data.table import Table
@@ -37,7 +39,6 @@ UNREAD = "the text holds nothing that training saw: the answer does not rest on 
 KEPT_WORDS = 8
 """Log-probabilities of words by which a network is known again."""
 
-_FAULTS_SHOWN = 5
 _KEPT = 200
 
 
@@ -95,7 +96,7 @@ class Predictor:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        self._session = _open_session(bundle)
+        self._session = open_session(bundle)
         self.sequences = (
             None if bundle.features.sequence is None else SequenceSession(self._session, bundle.name, bundle.weights)
         )
@@ -314,78 +315,7 @@ def load(path: str | Path) -> Predictor:
     return Predictor.load(path)
 
 
-UNANSWERED = "cannot be answered"
-
-
-def describe_faults(faults: tuple[Fault, ...], source: str, fate: str = UNANSWERED) -> str:
-    """What is wrong with the first few faulty rows, how many there are, and what therefore cannot be done."""
-    lines = [f"{source}: {count_of(faults, fate)}"]
-    lines += [f"  {describe_fault(fault)}" for fault in faults[:_FAULTS_SHOWN]]
-    if len(faults) > _FAULTS_SHOWN:
-        lines.append(f"  and {len(faults) - _FAULTS_SHOWN} more")
-    lines.append("Correct them, or go on without them: on_bad_row 'skip' leaves them out, 'report' lists them.")
-    return "\n".join(lines)
-
-
-def count_of(faults: tuple[Fault, ...], fate: str = UNANSWERED) -> str:
-    """How many rows have faults, in words."""
-    rows = len({fault.row for fault in faults})
-    return f"{rows} row{'s' if rows > 1 else ''} {fate}"
-
-
-def describe_fault(fault: Fault) -> str:
-    """A fault as a person reads it: row, column, value, reason."""
-    return str(fault) if fault.column else f"row {fault.row}: {fault.reason}"
-
-
 _NOT_FINITE = "the network gives no finite answer; its numbers are too far from those it was trained on"
-
-
-def _open_session(bundle: Bundle) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    # A row or a block is too small to share among threads; callers that have several run blocks side by side.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(bundle.onnx, options, providers=["CPUExecutionProvider"])
-    except network_errors() as error:
-        raise BundleError(f"bundle {bundle.name!r}: ONNX Runtime cannot open its network: {error}") from None
-    features = bundle.features
-    widths = {"numbers": len(features.number_names), "codes": len(features.code_names)}
-    due: dict[str, int | str] = {name: width for name, width in widths.items() if width}
-    if features.text is not None:
-        due |= {"tokens": "time", "lengths": "rows"}
-    if features.sequence is not None:
-        due |= {"wanted": "answers"}
-        if features.text is not None and features.text.recipe.affixes:
-            due |= {"affixes": features.text.slots}
-    given = {value.name: value.shape[-1] if value.shape else None for value in session.get_inputs()}
-    if features.sequence is not None:
-        given = {name: width for name, width in given.items() if not name.startswith("state_")}
-    said = {value.name: value.shape[-1] if value.shape else None for value in session.get_outputs()}
-    if given != due or "outputs" not in said:
-        raise BundleError(f"bundle {bundle.name!r}: its network takes {given}, where its features give {due}")
-    if features.sequence is not None and said["outputs"] != bundle.answers.outputs:
-        told = f"{said['outputs']} outputs, where its answers need {bundle.answers.outputs}"
-        raise BundleError(f"bundle {bundle.name!r}: its network gives {told}; train the bundle again")
-    return session
-
-
-def network_errors() -> tuple[type[Exception], ...]:
-    """What ONNX Runtime raises for a model it cannot open or run; the classes have no common base of their own."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    return (
-        state.Fail,
-        state.InvalidArgument,
-        state.InvalidGraph,
-        state.InvalidProtobuf,
-        state.NotImplemented,
-        state.RuntimeException,
-    )
 
 
 def _holds_columns(rows: Mapping[object, object]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from treadle.bundle.session import network_errors
 from treadle.errors import BundleError
 from treadle.features.sequences import NOT_DUE, Line, padded
 
@@ -68,8 +69,6 @@ class SequenceSession:
         Raises:
             BundleError: ONNX Runtime cannot run the network.
         """
-        from treadle.bundle.predictor import network_errors
-
         given = {name: inputs[name] for name in ("tokens", "lengths", "affixes") if name in inputs}
         given |= dict(zip(self.states, states, strict=True)) | {"wanted": wanted}
         try:

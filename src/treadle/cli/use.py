@@ -10,8 +10,9 @@ from typing import Annotated, NamedTuple, get_args
 import typer
 from rich.text import Text
 
+from treadle.bundle.faulty import describe_fault
 from treadle.bundle.forms import FormName
-from treadle.bundle.predictor import OnBadRow, Predictor, describe_fault
+from treadle.bundle.predictor import OnBadRow, Predictor
 from treadle.cli.console import print_json, results, say
 from treadle.data.table import Table
 from treadle.data.texts import TEXT

@@ -15,8 +15,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from treadle.bundle import golden
 from treadle.bundle.answers import Answers
 from treadle.bundle.bundle import Bundle
+from treadle.bundle.faulty import count_faulty
 from treadle.bundle.graph import Graph
-from treadle.bundle.predictor import Predictor, count_of
+from treadle.bundle.predictor import Predictor
 from treadle.data.cells import missing_cells
 from treadle.data.contract import Contract, Field
 from treadle.data.frames import from_frame
@@ -232,7 +233,7 @@ def _check_rows(contract: Contract, table: Table) -> dict[str, NDArray[Any]]:
         raise ValueError(str(error)) from None
     if checked.faults:
         faults = [f"  {fault}" for fault in checked.faults[:_FAULTS_SHOWN]]
-        raise ValueError("\n".join([f"X: {count_of(checked.faults)}:", *faults]))
+        raise ValueError("\n".join([f"X: {count_faulty(checked.faults)}:", *faults]))
     return checked.columns
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers
-from treadle.bundle.predictor import OnBadRow, Predictor, describe_faults
+from treadle.bundle.faulty import describe_faults
+from treadle.bundle.predictor import OnBadRow, Predictor
 from treadle.data.table import Table
 from treadle.errors import ContractError, DataError
 from treadle.evaluation import bootstrap, metrics, pictures

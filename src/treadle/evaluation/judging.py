@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treadle.bundle.answers import TaggingAnswers
-from treadle.bundle.predictor import OnBadRow, Predictor, describe_faults
+from treadle.bundle.faulty import describe_faults
+from treadle.bundle.predictor import OnBadRow, Predictor
 from treadle.data.contract import Contract
 from treadle.data.table import Table
 from treadle.data.tokens import cut_at_blanks

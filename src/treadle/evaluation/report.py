@@ -53,9 +53,11 @@ class Report(BaseModel):
 
     @property
     def commands(self) -> list[tuple[str, str]]:
-        """Three commands to try next, as a shell of this machine runs them, and what each is for."""
+        """Commands to try next, as a shell of this machine runs them, and what each is for."""
+        writes = [(command("generate", self.bundle), "write a line")] if self.evaluation.task == "next_word" else []
         last = ("app", "open a screen") if find_spec("streamlit") else ("verify", "check that the file is whole")
         return [
+            *writes,
             (command("predict", self.bundle, self.example), "answer a file"),
             (command("serve", self.bundle), "answer over HTTP"),
             (command(last[0], self.bundle), last[1]),

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from treadle.bundle.answers import ClassificationAnswers
+from treadle.bundle.faulty import count_faulty, describe_fault
 from treadle.bundle.forms import Columns, CsvForm
-from treadle.bundle.predictor import UNREAD, OnBadRow, Predictions, Predictor, count_of, describe_fault
+from treadle.bundle.predictor import UNREAD, OnBadRow, Predictions, Predictor
 from treadle.data.cells import canonical_text
 from treadle.data.contract import Fault
 from treadle.data.table import Table
@@ -31,8 +32,8 @@ def refuse_faults(predictions: Predictions) -> None:
     if predictions.faults:
         first = describe_fault(_shortened(predictions.faults[0]))
         message = (
-            f"{count_of(predictions.faults)}, the first: {first}. With ?on_bad_row=skip such rows are left out, with "
-            "?on_bad_row=report they come back empty"
+            f"{count_faulty(predictions.faults)}, the first: {first}. With ?on_bad_row=skip such rows are left out, "
+            "with ?on_bad_row=report they come back empty"
         )
         raise RequestError(422, "bad_rows", message, _listed(predictions.faults))
 
@@ -96,7 +97,7 @@ class Writer:
             "<tr>" + "".join(f"<td dir='auto'>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
         )
         title = f"Predictions of {self.predictor.name}"
-        notes = [count_of(predictions.faults)] if predictions.faults else []
+        notes = [count_faulty(predictions.faults)] if predictions.faults else []
         notes += [f"Row {row}: {UNREAD}" for row in predictions.unread[:FAULTS_LISTED]]
         note = "".join(f"<p>{each}.</p>" for each in notes)
         return page(title, f"{note}<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>")

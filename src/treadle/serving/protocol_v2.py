@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from treadle import __version__
 from treadle.bundle.answers import ClassificationAnswers, RegressionAnswers, TaggingAnswers, WordAnswers
-from treadle.bundle.predictor import Predictions, Predictor, count_of
+from treadle.bundle.faulty import count_faulty
+from treadle.bundle.predictor import Predictions, Predictor
 from treadle.data.cells import canonical_text
 from treadle.data.table import Table
 from treadle.data.tokens import as_cell, as_token
@@ -239,7 +240,7 @@ def write_response(
     """
     if predictions.faults:
         listed = "; ".join(map(str, predictions.faults[:10]))
-        raise _refuse(f"{count_of(predictions.faults)}: {listed}")
+        raise _refuse(f"{count_faulty(predictions.faults)}: {listed}")
     described = {name: (datatype, tail) for name, datatype, tail in _outputs(predictor)}
     outputs = []
     for name in wanted:
