@@ -9,11 +9,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import polars
 import pytest
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 from streamlit.testing.v1 import AppTest
 
 import treadle
@@ -40,6 +43,16 @@ HOSTILE = {
 """Names and categories that Markdown, HTML or a spreadsheet would act on."""
 
 ROWS = 240
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 def customers(rows: int = ROWS, seed: int = 0) -> dict[str, list[str]]:
@@ -270,3 +283,39 @@ def await_health(process: subprocess.Popen[bytes], address: str) -> None:
         except OSError:
             time.sleep(0.1)
     raise AssertionError(f"no answer from {address} within 30 s")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM.exists(), f"{CHROMIUM} is missing: install it (Debian: apt-get install chromium)"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Callable[[str], AbstractContextManager[Page]]:
+    """Opens a page; it fails the test if it asks anybody but our server, or throws."""
+
+    @contextmanager
+    def opened(address: str) -> Iterator[Page]:
+        context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        asked: set[str] = set()
+        thrown: list[str] = []
+
+        def note(request: Request) -> None:
+            if urlsplit(request.url).scheme in {"http", "https", "ws", "wss"}:
+                asked.add(urlsplit(request.url).netloc)
+
+        page.on("request", note)
+        page.on("pageerror", lambda error: thrown.append(str(error)))
+        page.goto(address)
+        yield page
+        context.close()
+        assert asked == {urlsplit(address).netloc}
+        assert not thrown
+
+    return opened

@@ -7,78 +7,35 @@ import io
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from treadle.bundle.bundle import Bundle
-from treadle.bundle.generation import Continuation, open_language, text_of
 from treadle.bundle.predictor import Predictor
-from treadle.bundle.sampling import Sampling
 from treadle.evaluation.evaluation import Evaluation
 from treadle.evaluation.terms import figure
 from treadle.studio.text import WORD_JOINER, percent
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 ANSWER = ".st-key-answer h2"
 PHONE = {"width": 390, "height": 844}
 Serve = Callable[..., tuple[subprocess.Popen[bytes], str]]
+Visit = Callable[[str], AbstractContextManager[Page]]
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    assert CHROMIUM.exists(), f"{CHROMIUM} is missing: install it (Debian: apt-get install chromium)"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
-def poems(verses_of: Callable[..., Bundle], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A language model of separate lines."""
-    path = tmp_path_factory.mktemp("poems") / "poems.treadle"
-    verses_of().save(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def address(serve: Serve, paths: dict[str, Path], films: Path, poems: Path) -> str:
-    return serve(paths["bank"], paths["hostile"], films, poems)[1]
+def address(serve: Serve, paths: dict[str, Path], films: Path) -> str:
+    return serve(paths["bank"], paths["hostile"], films)[1]
 
 
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """The page of the first bundle; it fails the test if it asks anybody but our server, or throws."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    opened = context.new_page()
-    opened.set_default_timeout(15_000)
-    asked: set[str] = set()
-    thrown: list[str] = []
-
-    def note(request: Request) -> None:
-        if urlsplit(request.url).scheme in {"http", "https", "ws", "wss"}:
-            asked.add(urlsplit(request.url).netloc)
-
-    opened.on("request", note)
-    opened.on("pageerror", lambda error: thrown.append(str(error)))
-    opened.goto(address)
-    opened.get_by_role("button", name="Predict", exact=True).wait_for()
-    yield opened
-    context.close()
-    assert asked == {urlsplit(address).netloc}
-    assert not thrown
+def page(visit: Visit, address: str) -> Iterator[Page]:
+    """The page of the first bundle."""
+    with visit(address) as opened:
+        opened.get_by_role("button", name="Predict", exact=True).wait_for()
+        yield opened
 
 
 def choose(page: Page, label: str, option: str) -> None:
@@ -237,31 +194,6 @@ def test_a_file_of_texts_is_answered(page: Page) -> None:
     expect(page.get_by_text("2 of 3 rows answered; 1 could not be read.")).to_be_visible()
     expect(page.get_by_role("row", name="2 review is empty: there is nothing to read")).to_be_visible()
     expect(page.get_by_text("the text of 1 row holds nothing that training saw, row 3")).to_be_visible()
-
-
-def test_a_text_is_written_on(page: Page, poems: Path) -> None:
-    choose(page, "Bundle", "poems")
-    area = page.get_by_role("textbox", name="Text")
-    area.fill("the king")
-    area.press("Control+Enter")
-    continuation = Continuation(open_language(Predictor.load(poems)))
-    continuation.feed("the king")
-    words = [word for word in continuation.likeliest(5) if word.word != "\n"]
-    page.get_by_role("button", name=f"{words[0].word} {percent(words[0].probability)}", exact=True).click()
-    expect(area).to_have_value(f"the king{words[0].text}")
-    page.get_by_role("spinbutton", name="Seed").fill("5")
-    page.get_by_role("spinbutton", name="Lines").fill("3")
-    page.get_by_role("spinbutton", name="Lines").press("Enter")
-    page.get_by_role("button", name="Write on").click()
-    continuation.feed(words[0].text)
-    written = text_of(continuation.write(Sampling(length=40, lines=3, seed=5)))
-    expect(area).to_have_value(f"the king{words[0].text}{written}")
-    expect(page.get_by_text("Seed 5 writes it again.")).to_be_visible()
-    page.get_by_role("button", name="Take back").click()
-    expect(area).to_have_value(f"the king{words[0].text}")
-    page.set_viewport_size(PHONE)
-    expect(page.get_by_role("button", name="Write on")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 
 def test_it_fits_a_phone(page: Page) -> None:

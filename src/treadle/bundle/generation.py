@@ -153,15 +153,19 @@ class Continuation:
         mask[self.model.end] = self.model.marked or self.model.running
         return mask
 
-    def likeliest(self, count: int) -> list[Word]:
-        """The `count` words most likely to come next, the likeliest first; fewer where fewer can come.
+    def likeliest(self, count: int, beginning: str = "") -> list[Word]:
+        """The `count` words with this beginning most likely to come next, the likeliest first; fewer where fewer can.
 
         Raises:
             GenerationError: the network's answer is no number.
         """
         [logits] = self._look()
         refuse_nan(logits)
-        masked = np.where(self._sayable, logits, -np.inf)
+        mask = self._sayable
+        if beginning:
+            mask &= [word.startswith(beginning) for word in self.model.words]
+            mask[self.model.end] = False
+        masked = np.where(mask, logits, -np.inf)
         ranked = np.argsort(-masked, kind="stable")[:count]
         likely = [number for number in ranked.tolist() if masked[number] > -np.inf]
         return [self._words([number], [float(masked[number])])[0] for number in likely]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -16,10 +18,12 @@ from treadle.bundle.language import StepModel
 from treadle.bundle.predictor import Predictor
 from treadle.bundle.sampling import Sampling
 from treadle.errors import TreadleError
-from treadle.studio import charts
+from treadle.features.cutting import WORD
+from treadle.features.vocabulary import UNKNOWN
+from treadle.studio import box, charts
+from treadle.studio.box import Choices, Offer, Paper
 from treadle.studio.text import capital, percent, plain, plain_lines
 
-CHOICES = 5
 HEIGHT = 200
 PER_LINE = 5
 NARROWEST = 150
@@ -29,6 +33,7 @@ LARGEST_SEED = 2**32 - 1
 SHOWN_EVERY_S = 0.04
 """Seconds between two looks at a text that is being written: a page has no use for more."""
 
+_LAST = re.compile(rf"(?:{WORD})\Z")
 _UNITS = {"word": "Words", "piece": "Pieces of words", "character": "Characters"}
 _ENDED: dict[Stopped, str] = {
     "length": "It stopped after as many as were asked for.",
@@ -37,8 +42,10 @@ _ENDED: dict[Stopped, str] = {
 }
 _PAGE = (
     "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.7;padding:.7rem .9rem;border-radius:.5rem;"
-    "border:1px solid color-mix(in srgb,currentColor 18%,transparent);unicode-bidi:plaintext"
+    "border:1px solid color-mix(in srgb,currentColor 18%,transparent);unicode-bidi:plaintext;flex:1 0 auto"
 )
+_WINDOW = f'<div style="display:flex;flex-direction:column-reverse;height:{HEIGHT}px;overflow-y:auto">{{}}</div>'
+"""The end of a page that grows: what stands below it has to stay in its place."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +71,14 @@ class _Keys:
     key: str
 
     @property
-    def text(self) -> str:
-        """The text area."""
-        return f"{self.key}/desk/text"
+    def box(self) -> str:
+        """What the text box says."""
+        return f"{self.key}/desk/box"
+
+    @property
+    def paper(self) -> str:
+        """The text."""
+        return f"{self.key}/desk/paper"
 
     @property
     def begun(self) -> str:
@@ -89,65 +101,104 @@ def show(predictor: Predictor, key: str) -> None:
     model, keys = open_language(predictor), _Keys(key)
     if keys.begun in st.session_state:
         # A person stopped it.
-        st.session_state[keys.text] = st.session_state.pop(keys.begun)
-    paper, choices = st.container(), st.container(key="choices")
+        _put(st.session_state.pop(keys.begun), keys)
+    _forget(keys)
+    page, room = st.empty(), st.container()
     sampling = _ask(model, keys)
+    with st.container(horizontal=True, key="actions"):
+        write = st.button("Write on", type="primary", icon=":material/edit:", key=f"{keys.key}/desk/write")
+        st.button("Clear", on_click=_clear, args=(keys,), key=f"{keys.key}/desk/clear")
     try:
-        with st.container(horizontal=True, key="actions"):
-            if st.button("Write on", type="primary", icon=":material/edit:", key=f"{keys.key}/desk/write"):
-                _write(model, sampling, keys, paper)
-            st.button("Clear", on_click=_clear, args=(keys,), key=f"{keys.key}/desk/clear")
-        with paper:
-            text: str = st.text_area("Text", key=keys.text, height=HEIGHT, placeholder="Once upon a time", help=_HELP)
-        with choices:
-            _show_choices(model, text, keys)
+        if write:
+            room = room.empty()
+            _write(model, sampling, keys, page)
+        with room.container():
+            _show_text(model, keys)
     except TreadleError as error:
         st.error(plain_lines(error), icon=":material/error:")
         return
-    written: Written | None = st.session_state.get(keys.written)
-    if written is not None and written.text == text:
-        _show_written(written, keys)
+    if keys.written in st.session_state:
+        _show_written(st.session_state[keys.written], keys)
 
 
-_HELP = "Click beside it, or press Ctrl and Enter, to see the words that are likely to come after this text."
+def _paper(keys: _Keys) -> Paper:
+    """The text as it is in the box by now."""
+    return box.read(st.session_state.get(keys.paper, Paper()), keys.box)
+
+
+def _typed(keys: _Keys) -> None:
+    """Keep what was typed: what a box says is gone while it is not shown."""
+    st.session_state[keys.paper] = _paper(keys)
+
+
+def _put(text: str, keys: _Keys) -> None:
+    """Let the text be another."""
+    st.session_state[keys.paper] = _paper(keys).put(text)
 
 
 def _clear(keys: _Keys) -> None:
     """Let there be no text."""
     st.session_state.pop(keys.begun, None)
-    st.session_state[keys.text] = ""
-
-
-def _add(model: StepModel, number: int, keys: _Keys) -> None:
-    """Put a word behind the text, which may have grown since the word was offered."""
-    text: str = st.session_state.pop(keys.begun, st.session_state[keys.text])
-    continuation = Continuation(model)
-    continuation.feed(text)
-    st.session_state[keys.text] = text + continuation.append(number)
+    _put("", keys)
 
 
 def _take_back(written: Written, keys: _Keys) -> None:
     """Undo what was written, unless the text is another by now."""
-    if st.session_state[keys.text] == written.text:
-        st.session_state[keys.text] = written.before
+    if _paper(keys).text == written.text:
+        _put(written.before, keys)
 
 
-def _show_choices(model: StepModel, text: str, keys: _Keys) -> None:
-    """A button for each of the likeliest next words, which puts it behind the text."""
+def _forget(keys: _Keys) -> bool:
+    """Forget what was written last once the text is another; whether it was forgotten now."""
+    written: Written | None = st.session_state.get(keys.written)
+    if written is None or written.text == _paper(keys).text:
+        return False
+    del st.session_state[keys.written]
+    return True
+
+
+@st.fragment
+def _show_text(model: StepModel, keys: _Keys) -> None:
+    """The text and what may come next: all that is drawn again as a person types."""
+    paper = _paper(keys)
+    try:
+        choices = look(model, paper.text)
+    except TreadleError as error:
+        choices = Choices()
+        st.error(plain_lines(error), icon=":material/error:")
+    box.show(paper, choices, keys.box, partial(_typed, keys))
+    if _forget(keys):
+        # What was written is shown outside of the fragment.
+        st.rerun()
+
+
+def look(model: StepModel, text: str) -> Choices:
+    """The words likeliest to come next; in the middle of a word those that it may become.
+
+    Raises:
+        GenerationError: the network gives no numbers.
+    """
+    begun = _unfinished(model, text)
+    after = _after(model, text.removesuffix(begun))
+    words = after.likeliest(box.CHOICES, begun) or after.likeliest(box.CHOICES, begun.lower())
+    if begun and not words:
+        begun, after = "", _after(model, text)
+        words = after.likeliest(box.CHOICES)
+    offers = [Offer(_spoken(word), word.word[len(begun) :] if begun else word.text, word.probability) for word in words]
+    notice = " ".join(f"{capital(each)}." for each in after.notices)
+    return Choices(f"Most likely beginning with “{begun}”" if begun else "Most likely next", tuple(offers), notice)
+
+
+def _after(model: StepModel, text: str) -> Continuation:
     continuation = Continuation(model)
     continuation.feed(text)
-    words = continuation.likeliest(CHOICES)
-    for notice in continuation.notices:
-        st.caption(plain(capital(notice)) + ".")
-    st.caption("Most likely next")
-    with st.container(horizontal=True):
-        for word in words:
-            st.button(
-                f"{plain(_spoken(word))} :gray[{plain(percent(word.probability))}]",
-                key=f"{keys.key}/desk/{word.number}",
-                on_click=_add,
-                args=(model, word.number, keys),
-            )
+    return continuation
+
+
+def _unfinished(model: StepModel, text: str) -> str:
+    """The end of a text that may become a word, as it is none by itself."""
+    last = _LAST.search(text) if model.cut == "word" else None
+    return last[0] if last is not None and UNKNOWN in model.read(last[0]) else ""
 
 
 def _spoken(word: Word) -> str:
@@ -203,19 +254,19 @@ def _ask_lines(model: StepModel, key: str) -> int | None:
     return lines
 
 
-def _write(model: StepModel, sampling: Sampling, keys: _Keys, paper: DeltaGenerator) -> None:
+def _write(model: StepModel, sampling: Sampling, keys: _Keys, place: DeltaGenerator) -> None:
     """Write on where the text stands, and keep what was written.
 
     Raises:
         TreadleError: the network gives no numbers.
     """
-    before: str = st.session_state.get(keys.text, "")
+    before = _paper(keys).text
     seeded = sampling.seeded()
-    continuation = Continuation(model)
-    continuation.feed(before)
-    page, halt = paper.empty(), st.empty()
-    # Any click ends this run; the one that follows finds what was begun.
-    halt.button("Stop", icon=":material/stop:", key=f"{keys.key}/desk/stop")
+    continuation = _after(model, before)
+    with place.container():
+        page = st.empty()
+        # Any click ends this run; the one that follows finds what was begun.
+        st.button("Stop", icon=":material/stop:", key=f"{keys.key}/desk/stop")
     words: list[Word] = []
     begun, looked = before, 0.0
     for word in continuation.write(seeded):
@@ -223,12 +274,11 @@ def _write(model: StepModel, sampling: Sampling, keys: _Keys, paper: DeltaGenera
         begun += word.text
         st.session_state[keys.begun] = begun
         if time.monotonic() - looked > SHOWN_EVERY_S:
-            page.html(_page(before, words, least=HEIGHT))
+            page.html(_WINDOW.format(_page(before, words)))
             looked = time.monotonic()
-    halt.empty()
-    page.empty()
+    place.empty()
     del st.session_state[keys.begun]
-    st.session_state[keys.text] = begun
+    _put(begun, keys)
     st.session_state[keys.written] = Written(before, tuple(words), seeded.seed, continuation.stopped)
 
 
@@ -242,10 +292,10 @@ def _show_written(written: Written, keys: _Keys) -> None:
         st.button("Take back", on_click=_take_back, args=(written, keys), key=f"{keys.key}/desk/back")
 
 
-def _page(before: str, words: Sequence[Word], least: int = 0) -> str:
-    """HTML of a text whose last words were written, of `least` pixels; all of it may come from anyone."""
+def _page(before: str, words: Sequence[Word]) -> str:
+    """HTML of a text whose last words were written; all of it may come from anyone."""
     spans = "".join(_span(word) for word in words)
-    return f'<div style="{_PAGE};min-height:{least}px" dir="auto">{html.escape(before)}{spans}</div>'
+    return f'<div style="{_PAGE}" dir="auto">{html.escape(before)}{spans}</div>'
 
 
 def _span(word: Word) -> str:
