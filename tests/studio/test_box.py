@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -21,6 +22,7 @@ from treadle.bundle.sampling import Sampling
 from treadle.studio.desk import look
 from treadle.studio.text import percent
 
+ROOT = Path(__file__).parents[2]
 PHONE = {"width": 390, "height": 844}
 WHO = ("the king", "my lord", "a ghost", "the queen", "good horatio", "the players")
 DOES = ("is", "was", "sees", "loves", "speakes to", "is afraid of")
@@ -113,6 +115,14 @@ def await_offers(page: Page, bundle: Path, text: str) -> None:
     expected = likely(bundle, text)
     buttons = page.get_by_role("group", name="Most likely").get_by_role("button")
     expect(buttons).to_have_text([re.compile(re.escape(each).replace(r"\ ", r"\s*")) for each in expected])
+
+
+def test_its_script_and_style_are_installed_with_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["treadle"]
+    package = ROOT / "src" / "treadle"
+    installed = {path.name for pattern in patterns for path in package.glob(pattern)}
+    assert {"box.js", "box.css"} <= installed
 
 
 def test_the_likeliest_words_change_with_every_letter(page: Page, poems: Path) -> None:

@@ -26,8 +26,18 @@ Visit = Callable[[str], AbstractContextManager[Page]]
 
 
 @pytest.fixture(scope="module")
-def address(serve: Serve, paths: dict[str, Path], films: Path) -> str:
-    return serve(paths["bank"], paths["hostile"], films)[1]
+def sentences(verses_of: Callable[..., Bundle], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Untrained networks that tag words and name missing ones."""
+    folder = tmp_path_factory.mktemp("sentences")
+    paths = {task: folder / f"{task}.treadle" for task in ("tagging", "fill_blank")}
+    for task, path in paths.items():
+        verses_of(task).save(path)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def address(serve: Serve, paths: dict[str, Path], films: Path, sentences: dict[str, Path]) -> str:
+    return serve(paths["bank"], paths["hostile"], films, *sentences.values())[1]
 
 
 @pytest.fixture
@@ -194,6 +204,31 @@ def test_a_file_of_texts_is_answered(page: Page) -> None:
     expect(page.get_by_text("2 of 3 rows answered; 1 could not be read.")).to_be_visible()
     expect(page.get_by_role("row", name="2 review is empty: there is nothing to read")).to_be_visible()
     expect(page.get_by_text("the text of 1 row holds nothing that training saw, row 3")).to_be_visible()
+
+
+def test_a_sentence_is_tagged_as_a_person_types_it(page: Page, sentences: dict[str, Path]) -> None:
+    choose(page, "Bundle", "tagging")
+    page.get_by_role("textbox", name="line").fill("The king, <b>my lord</b>, is dead!")
+    page.get_by_role("button", name="Predict", exact=True).click()
+    answer = page.locator(".st-key-answer")
+    [record] = Predictor.load(sentences["tagging"]).predict(asked_row(page)).records()
+    marks = answer.locator("[title$='%']")
+    expect(marks).to_have_text(record["tags"])
+    assert "oklch" in str(marks.first.evaluate("each => getComputedStyle(each).backgroundColor"))
+    expect(answer.locator("b")).to_have_count(0)
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def test_a_word_is_set_in_its_gap(page: Page, sentences: dict[str, Path]) -> None:
+    choose(page, "Bundle", "fill_blank")
+    page.get_by_role("textbox", name="line").fill("The ___ is dead.")
+    page.get_by_role("button", name="Predict", exact=True).click()
+    [record] = Predictor.load(sentences["fill_blank"]).predict({"line": "The ___ is dead."}).records()
+    expect(page.get_by_text(f"The {record['word']} is dead.")).to_be_visible()
+    expect(page.locator(".st-key-answer b")).to_have_text(record["word"])
+    for word, share in zip(record["words"], record["probabilities"], strict=True):
+        expect(page.get_by_role("row", name=f"{word} {percent(share)}")).to_be_visible()
 
 
 def test_it_fits_a_phone(page: Page) -> None:

@@ -12,7 +12,9 @@ from streamlit.testing.v1 import AppTest
 from treadle.bundle.bundle import Bundle
 from treadle.bundle.predictor import Predictor
 from treadle.errors import ContractError
-from treadle.studio.prediction import answer, moved_sentence, tagged
+from treadle.features.prose import separate
+from treadle.studio.prediction import answer, moved_sentence
+from treadle.studio.sentence import filled, ranked, tagged
 from treadle.studio.text import number, percent
 
 Open = Callable[..., AppTest]
@@ -116,20 +118,56 @@ def test_what_is_typical_moves_nothing(bank: Predictor) -> None:
     assert moved_sentence("Left", typical, given.moved, shares=True).endswith("No column moved it.")
 
 
+def shown(screen: AppTest, mark: str) -> list[str]:
+    """HTML with `mark` in it."""
+    return [each.value for each in screen.get("html") if mark in each.value]
+
+
 def test_the_tags_of_a_sentence_stand_under_its_words(
     open_screen: Open, verses_of: Callable[..., Bundle], tmp_path: Path
 ) -> None:
     path = tmp_path / "tags.treadle"
     verses_of("tagging").save(path)
     screen = open_screen(path)
-    assert [tab.label for tab in screen.tabs] == ["One row", "A CSV file", "Report"]
-    screen.text_area[0].set_value("the <b>ghost</b> is here")
+    assert [tab.label for tab in screen.tabs] == ["One sentence", "A CSV file", "Report"]
+    # Punctuation is typed as in prose, capitals too; the vocabulary knows `dead.` whole and no `here!`.
+    screen.text_area[0].set_value("The <b>ghost</b> is dead. (Here!)")
     screen.button[0].click().run()
     assert not screen.exception
-    [record] = Predictor.load(path).predict({"line": "the <b>ghost</b> is here"}).records()
-    [shown] = [each.value for each in screen.get("html") if "display:flex" in each.value]
-    assert shown == tagged(["the", "<b>ghost</b>", "is", "here"], record["tags"], record["probabilities"])
-    assert "&lt;b&gt;ghost" in shown
+    predictor = Predictor.load(path)
+    assert predictor.bundle.features.text is not None
+    tokens = separate(predictor.bundle.features.text, "The <b>ghost</b> is dead. (Here!)")
+    assert {"dead.", "(", "Here", "!", ")"} <= set(tokens)
+    [record] = predictor.predict({"line": " ".join(tokens)}).records()
+    labels = predictor.answers.labels
+    assert shown(screen, "display:flex") == [tagged(tokens, record["tags"], record["probabilities"], labels)]
+    assert json.loads(screen.code[0].value) == {"line": " ".join(tokens)}
+
+
+def test_a_sentence_too_long_to_be_tagged_whole_is_doubted(
+    open_screen: Open, verses_of: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    path = tmp_path / "tags.treadle"
+    verses_of("tagging", features={"text": {"tokens": "spaced", "length": 3}}).save(path)
+    screen = open_screen(path)
+    screen.text_area[0].set_value("the king is my lord")
+    screen.button[0].click().run()
+    assert not screen.exception
+    [html] = shown(screen, "display:flex")
+    assert html.count("title=") == 3
+    assert ">my<" not in html
+    assert "more than 3 tokens" in screen.warning[0].value.replace("\\", "")
+
+
+def test_a_text_with_no_sentence_in_it_is_refused(
+    open_screen: Open, verses_of: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    path = tmp_path / "tags.treadle"
+    verses_of("tagging").save(path)
+    screen = open_screen(path)
+    screen.button[0].click().run()
+    assert not screen.exception
+    assert "line is empty" in screen.error[0].value
 
 
 def test_a_missing_word_is_said(open_screen: Open, verses_of: Callable[..., Bundle], tmp_path: Path) -> None:
@@ -140,8 +178,10 @@ def test_a_missing_word_is_said(open_screen: Open, verses_of: Callable[..., Bund
     screen.text_area[0].set_value("the king")
     screen.button[0].click().run()
     assert "names no gap: write ___ where the word is missing" in screen.error[0].value.replace("\\", "")
-    screen.text_area[0].set_value("the ___ is dead")
+    screen.text_area[0].set_value("The ___ is <dead>")
     screen.button[0].click().run()
-    [record] = Predictor.load(path).predict({"line": "the ___ is dead"}).records()
-    assert answer_of(screen) == [record["word"]]
-    assert len(screen.get("progress")) == len(record["words"])
+    [record] = Predictor.load(path).predict({"line": "The ___ is <dead>"}).records()
+    assert shown(screen, "The ") == [filled("The ___ is <dead>", record["word"])]
+    assert shown(screen, '<table style="border-collapse:collapse;width:100%;max-width') == [
+        ranked(record["words"], record["probabilities"])
+    ]

@@ -14,8 +14,11 @@ UP, DOWN, QUIET = "#c2572b", "#2f6f9f", "#8a8f98"
 
 OTHERS = (QUIET, "#b08d2e", "#7a5ea8", "#4d8f68")
 NETWORK = "this network"
+_ROWS = {"tagging": "sentences", "next_word": "lines", "fill_blank": "lines"}
 MANY = 8
 """Classes beyond which a chart of confusions writes small."""
+LONG = 24
+"""Letters of all classes together beyond which their names do not fit beside one another."""
 
 Rows = list[dict[str, Any]]
 Layers = alt.LayerChart | alt.FacetChart
@@ -56,7 +59,8 @@ def standing_chart(evaluation: Evaluation) -> Layers:
             )
     higher = METRICS[primary].higher_is_better
     rows.sort(key=lambda row: row["value"], reverse=higher)
-    title = f"{METRICS[primary].title} on test rows ({'higher' if higher else 'lower'} is better)"
+    what = _ROWS.get(evaluation.task, "rows")
+    title = f"{METRICS[primary].title} on test {what} ({'higher' if higher else 'lower'} is better)"
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         y=alt.Y("model:N", sort=[row["model"] for row in rows], title=None, axis=alt.Axis(labelLimit=180, ticks=False)),
         color=alt.condition("datum.network", alt.value(UP), alt.value(QUIET)),
@@ -105,7 +109,8 @@ def confusion_chart(confusion: Confusion) -> Layers:
     ]
     many = len(labels) > MANY
     # Upright names and small counts, where they stand close.
-    names = alt.Axis(labelAngle=-90 if many else 0, orient="top", labelLimit=120)
+    long = sum(map(len, labels)) > LONG
+    names = alt.Axis(labelAngle=-90 if many or long else 0, labelOverlap=False, orient="top", labelLimit=120)
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X("answer:N", sort=labels, title="Answer", axis=names),
         y=alt.Y("truth:N", sort=labels, title="Truth", axis=alt.Axis(labelLimit=120)),

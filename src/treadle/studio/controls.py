@@ -19,25 +19,29 @@ SAFE_INTEGER = 2**53 - 1
 """The browser's numbers are float64: beyond this it cannot tell neighbouring integers apart."""
 
 
-def ask(fields: tuple[Field, ...], key: str) -> dict[str, object]:
+def ask(fields: tuple[Field, ...], key: str, example: str = "") -> dict[str, object]:
     """Draw a control for every field and return the row they show, one cell per column; None is "not known".
 
     Args:
         fields: the contract's features, in their order.
         key: tells the controls of one bundle from those of another.
+        example: a sentence, where a text is no longer than that.
     """
-    texts = {field.name: _text(field, f"{key}/{field.name}") for field in fields if field.kind == "text"}
+    texts = {field.name: _text(field, f"{key}/{field.name}", example) for field in fields if field.kind == "text"}
     with st.grid(PER_LINE, min_column_width=NARROWEST, vertical_alignment="bottom"):
         others = {field.name: _control(field, f"{key}/{field.name}") for field in fields if field.kind != "text"}
     cells = texts | others
     return {field.name: cells[field.name] for field in fields}
 
 
-def _text(field: Field, key: str) -> str | None:
+def _text(field: Field, key: str, example: str) -> str | None:
     words = [f"Training read texts of {number(field.minimum or 0)} to {number(field.maximum or 0)} characters."]
     if field.nullable:
         words.append("Leave it empty when there is none.")
-    entered: str = st.text_area(plain(field.name), key=key, height=160, help=_sentences(words))
+    height = 100 if example else 160
+    entered: str = st.text_area(
+        plain(field.name), key=key, height=height, help=_sentences(words), placeholder=example or None
+    )
     return entered.strip() or None
 
 

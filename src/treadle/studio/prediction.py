@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +13,19 @@ from treadle.bundle.answers import ClassificationAnswers, TaggingAnswers, WordAn
 from treadle.bundle.predictor import UNREAD, Predictor
 from treadle.data.contract import Checked, Fault, Field
 from treadle.data.sources import from_rows
+from treadle.data.tokens import as_cell, cut_at_blanks
 from treadle.errors import ContractError, TreadleError
+from treadle.features.prose import separate
 from treadle.inspection.contributions import Contributions, contributions
-from treadle.studio import charts, controls, moving_words
+from treadle.recipe import Task
+from treadle.studio import charts, controls, moving_words, sentence
 from treadle.studio.text import capital, number, percent, plain, plain_lines
 
 PERMUTATIONS = 32
 MOST_BARS = 10
 MOST_CLASSES = 10
 LONGEST_CELL = 60
+_EXAMPLES: dict[Task, str] = {"tagging": "They went to New York.", "fill_blank": "They went ___ New York."}
 LONGEST_JSON = 20_000
 """Characters of a row that are worth showing; a longer one would only be sent back to the browser."""
 
@@ -43,7 +45,7 @@ class Answer:
 def show(predictor: Predictor, key: str) -> None:
     """Draw the controls; predict when the button is clicked, and not before."""
     with st.form(f"{key}/row", enter_to_submit=False):
-        row = controls.ask(predictor.contract.features, key)
+        row = controls.ask(predictor.contract.features, key, _EXAMPLES.get(predictor.task, ""))
         clicked = st.form_submit_button("Predict", type="primary", icon=":material/play_arrow:")
     kept, words = f"{key}/answer", f"{key}/words"
     if clicked:
@@ -55,9 +57,7 @@ def show(predictor: Predictor, key: str) -> None:
             st.error(plain_lines(error), icon=":material/error:")
             return
     if kept not in st.session_state:
-        typical = any(field.kind != "text" for field in predictor.contract.features)
-        hint = "The controls show a typical row. Set what you know" if typical else "Type or paste a text"
-        st.caption(f"{hint}, then press Predict.")
+        st.caption(f"{_hint(predictor)}, then press Predict.")
         return
     given = st.session_state[kept]
     with _show_answer(predictor, given):
@@ -67,12 +67,21 @@ def show(predictor: Predictor, key: str) -> None:
             _show_moved(predictor, given, given.moved)
 
 
+def _hint(predictor: Predictor) -> str:
+    if predictor.task == "fill_blank":
+        return f"Type a sentence with {plain('___')} where a word is missing"
+    if any(field.kind != "text" for field in predictor.contract.features):
+        return "The controls show a typical row. Set what you know"
+    return "Type or paste a sentence" if predictor.task == "tagging" else "Type or paste a text"
+
+
 def answer(predictor: Predictor, row: dict[str, object]) -> Answer:
     """The answer to one row, with what to doubt in it.
 
     Raises:
         ContractError: the row breaks the contract.
     """
+    row = _in_tokens(predictor, row)
     checked = predictor.check(from_rows([row]))
     if checked.faults:
         raise ContractError("\n".join(_fault(fault) for fault in checked.faults))
@@ -81,8 +90,19 @@ def answer(predictor: Predictor, row: dict[str, object]) -> Answer:
     fields = predictor.contract.features
     alone = len(fields) == 1 and fields[0].kind == "text"
     moved = None if alone else contributions(predictor, row, permutations=PERMUTATIONS, seed=0)
-    unread = [capital(UNREAD) + "."] if predictions.unread else []
-    return Answer(row, columns, (*_doubts(predictor, row, checked), *unread), moved)
+    notices = [UNREAD] if predictions.unread else []
+    if predictor.bundle.features.sequence is not None:
+        notices += checked.notices
+    doubts = (*_doubts(predictor, row, checked), *(f"{capital(notice)}." for notice in notices))
+    return Answer(row, columns, doubts, moved)
+
+
+def _in_tokens(predictor: Predictor, row: dict[str, object]) -> dict[str, object]:
+    """The row as a tagger reads it, from prose as a person types it; of other tasks as it is."""
+    text = predictor.bundle.features.text
+    if predictor.task != "tagging" or text is None:
+        return row
+    return {name: cell and as_cell(separate(text, str(cell))) for name, cell in row.items()}
 
 
 def _fault(fault: Fault) -> str:
@@ -129,14 +149,16 @@ def _show_answer(predictor: Predictor, given: Answer) -> DeltaGenerator:
     """Draw the answer; what is returned is the room beside it."""
     if given.doubts:
         st.warning("  \n".join(plain(doubt) for doubt in given.doubts), icon=":material/explore:")
-    left, right = st.columns([1, 2] if predictor.bundle.features.sequence is None else [3, 1], gap="large")
+    # Beside the answer to a sentence there is nothing.
+    wide = predictor.bundle.features.sequence is not None
+    left, right = (st.container(), st.container()) if wide else st.columns([1, 2], gap="large")
     with left, st.container(key="answer"):
         if isinstance(predictor.answers, ClassificationAnswers):
             _show_class(predictor.contract.target.name, predictor.answers, given)
         elif isinstance(predictor.answers, WordAnswers):
-            _show_words(given)
+            _show_words(_sentence(given), given)
         elif isinstance(predictor.answers, TaggingAnswers):
-            _show_tags(predictor, given)
+            _show_tags(predictor, predictor.answers, given)
         else:
             _show_value(predictor, given)
         document = json.dumps(given.row, ensure_ascii=False, indent=1)
@@ -164,32 +186,23 @@ def _show_class(target: str, answers: ClassificationAnswers, given: Answer) -> N
         st.caption(f"From {plain(percent(answers.threshold))} on the answer is {plain(positive)}.")
 
 
-def _show_words(given: Answer) -> None:
-    _figure("Likeliest word", given.columns["word"])
-    for word, share in zip(given.columns["words"], given.columns["probabilities"], strict=True):
-        st.progress(_bar(share), text=f"{plain(word)}: {plain(percent(share))}")
+def _sentence(given: Answer) -> str:
+    [cell] = given.row.values()
+    return str(cell)
 
 
-def _show_tags(predictor: Predictor, given: Answer) -> None:
+def _show_words(asked: str, given: Answer) -> None:
+    st.html(sentence.filled(asked, given.columns["word"]))
+    st.html(sentence.ranked(given.columns["words"], given.columns["probabilities"]))
+
+
+def _show_tags(predictor: Predictor, answers: TaggingAnswers, given: Answer) -> None:
     text = predictor.bundle.features.text
     assert text is not None
-    tokens = text.cut(str(given.row[text.columns[0]]))
+    tags, shares = given.columns["tags"], given.columns["probabilities"]
+    tokens = text.keep(cut_at_blanks(_sentence(given)))
     st.caption(plain(predictor.contract.target.name))
-    st.html(tagged(tokens, given.columns["tags"], given.columns["probabilities"]))
-
-
-def tagged(tokens: Sequence[str], tags: Sequence[str], shares: Sequence[float]) -> str:
-    """HTML of a sentence with its tag under every token; all of it may come from anyone."""
-    cells = []
-    for token, tag, share in zip(tokens, tags, shares, strict=True):
-        mark = f'<div style="{_TAG}" title="{percent(share)}">{html.escape(tag)}</div>'
-        cells.append(f'<div style="text-align:center"><div>{html.escape(token)}</div>{mark}</div>')
-    return f'<div style="display:flex;flex-wrap:wrap;gap:.6rem .8rem" dir="auto">{"".join(cells)}</div>'
-
-
-_TAG = (
-    f"background:color-mix(in srgb,{charts.DOWN} 22%,transparent);border-radius:.25em;padding:0 .4em;font-size:.75rem"
-)
+    st.html(sentence.tagged(tokens, tags, shares, answers.labels))
 
 
 def _figure(caption: str, value: str) -> None:

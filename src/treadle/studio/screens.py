@@ -39,7 +39,8 @@ def show(paths: list[Path]) -> None:
     st.caption(_purpose(predictor.contract, predictor.task))
     at_tokens = predictor.bundle.features.sequence is not None
     writes = predictor.task == "next_word"
-    names = ["Write" if writes else "One row", "A CSV file", *([] if at_tokens else ["Inspect"]), "Report"]
+    first = "Write" if writes else "One sentence" if at_tokens else "One row"
+    names = [first, "A CSV file", *([] if at_tokens else ["Inspect"]), "Report"]
     tabs = dict(zip(names, st.tabs(names), strict=True))
     with tabs["A CSV file"]:
         table_tab.show(predictor, key)
@@ -48,7 +49,7 @@ def show(paths: list[Path]) -> None:
     if not at_tokens:
         with tabs["Inspect"]:
             inspect_tab.show(predictor, key)
-    with tabs[names[0]]:
+    with tabs[first]:
         (desk if writes else prediction).show(predictor, key)
 
 
