@@ -249,7 +249,7 @@ class SequenceWork:
         network, words = self.recipe.model.sequence, self.text.vocabulary.tokens
         if network.vectors is None or words is None:
             return None
-        vectors = read_vectors(network.vectors, words, network.embedding_width)
+        vectors = read_vectors(network.vectors, words, network.embedding_width, "model.sequence")
         found = int((~np.isnan(vectors[:, 0])).sum())
         say(f"{found:,} of {len(vectors):,} words begin at their vector in {network.vectors}")
         return vectors

@@ -60,6 +60,9 @@ def draft_recipe(source: str, target: str | None, name: str, query: str | None =
     document = {"name": name, "task": task, "data": {key: value for key, value in chosen.items() if value is not None}}
     if task == "tagging":
         document["features"] = {"text": {"tokens": "spaced"}}
+    elif task == "next_word":
+        # Where no word is unknown in training, nothing is learnt of unknown ones.
+        document["features"] = {"text": {"min_count": 2}}
     parse_recipe(document, where="the drafted recipe")
     lines = [*_heading(table, contract, notices, name), *_section(Recipe, document, (), reasons)]
     return "\n".join(lines) + "\n"

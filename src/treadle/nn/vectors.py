@@ -13,13 +13,16 @@ from treadle.data.files import as_text, open_bytes
 from treadle.errors import DataError, RecipeError
 
 
-def read_vectors(path: str | Path, tokens: tuple[str, ...], width: int) -> NDArray[np.float32]:
+def read_vectors(
+    path: str | Path, tokens: tuple[str, ...], width: int, section: str = "model.text"
+) -> NDArray[np.float32]:
     """The vectors of a file in the text format of GloVe or of word2vec (which begins with a line of two counts).
 
     Args:
         path: the file, also .gz or .xz; each line is a word and its numbers, parted by blanks.
         tokens: words to look for.
         width: numbers of a vector.
+        section: of the recipe, for errors.
 
     Returns:
         Shape (tokens, width); NaN for a word that the file does not hold, the first line for one that it holds twice.
@@ -30,7 +33,7 @@ def read_vectors(path: str | Path, tokens: tuple[str, ...], width: int) -> NDArr
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise DataError(f"model.text.vectors: {path}: no such file")
+        raise DataError(f"{section}.vectors: {path}: no such file")
     places = {token: place for place, token in enumerate(tokens)}
     vectors = np.full((len(tokens), width), np.nan, np.float32)
     for number, word, numbers in _lines(path):
@@ -39,8 +42,8 @@ def read_vectors(path: str | Path, tokens: tuple[str, ...], width: int) -> NDArr
             vector = _vector(numbers, path, number)
             if len(vector) != width:
                 raise RecipeError(
-                    f"model.text.vectors: {path} holds vectors of {len(vector)} numbers:"
-                    f" set model.text.embedding_width: {len(vector)}"
+                    f"{section}.vectors: {path} holds vectors of {len(vector)} numbers:"
+                    f" set {section}.embedding_width: {len(vector)}"
                 )
             if place is not None:
                 vectors[place] = vector
