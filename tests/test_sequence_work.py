@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars
 import pytest
 
+from treadle.errors import RecipeError
 from treadle.features.sequences import NOT_DUE
 from treadle.recipe import parse_recipe
 from treadle.sequence_work import SequenceWork, ask
@@ -119,3 +121,32 @@ def test_running_text_is_carried_on_in_as_many_streams_as_a_batch_has_rows() -> 
 )
 def test_lines_are_asked_as_someone_would(task: str, line: str, asked: str) -> None:
     assert ask(task, line) == asked
+
+
+def test_running_text_with_files_of_its_own_has_no_holes(tmp_path: Path) -> None:
+    files = {}
+    for name in ("source", "validation", "test"):
+        files[name] = str(tmp_path / f"{name}.txt")
+        Path(files[name]).write_text("HAMLET:\n" + f"a b {name}\nHAMLET:\nb a\n" * 3, encoding="utf-8")
+    document = {"name": "w", "task": "next_word", "data": {**files, "running": True}, "training": {"batch_size": 2}}
+    work = SequenceWork.prepare(parse_recipe(document), None, "fail")
+    assert work.rows == {"train": 10, "validation": 10, "test": 10}
+    with pytest.raises(RecipeError, match=r"data\.split\.group would not be used: it needs data\.running: false"):
+        parse_recipe({**document, "data": {**document["data"], "split": {"group": "distinct"}}})
+
+
+def test_tags_chosen_together_are_judged_where_some_were_never_seen(tmp_path: Path) -> None:
+    files = {}
+    for name, tag in (("source", "N"), ("validation", "N"), ("test", "NEW")):
+        files[name] = str(tmp_path / f"{name}.csv")
+        rows = [f"{name} runs {number},{tag} V X" for number in range(4)]
+        Path(files[name]).write_text("\n".join(["text,tags", *rows]) + "\n", encoding="utf-8")
+    document = {
+        "name": "w",
+        "task": "tagging",
+        "data": {**files, "target": "tags"},
+        "features": {"text": {"tokens": "spaced"}},
+        "model": {"sequence": {"crf": True}},
+    }
+    work = SequenceWork.prepare(parse_recipe(document), None, "fail")
+    assert work.rows["test"] == 4

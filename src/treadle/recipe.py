@@ -116,6 +116,11 @@ class DataRecipe(Section):
         return self.target
 
     @property
+    def groups(self) -> tuple[str, ...]:
+        """`distinct` and columns, each of which keeps rows together; a running text must have no holes."""
+        return () if self.running else self.split.groups
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """Columns that are read as text."""
         return tuple(name for name, kind in self.kinds.items() if kind == "text")
@@ -128,6 +133,8 @@ class DataRecipe(Section):
             raise ValueError("validation: rows of their own need data.test beside them")
         whole = self.split.sequential or self.validation is not None
         unused(self, ("running",), used=whole or not self.running, needs="data.split.sequential: true")
+        alone = not self.running
+        unused(self.split, ("group", "stratify", "seed"), used=alone, needs="data.running: false", within="split.")
         return self
 
 

@@ -48,6 +48,7 @@ from treadle.training import Examples, Trained, train
 from treadle.training.sequences import line_examples, running_examples, running_validation
 from treadle.work import Keeping, Say, Tell, silent
 
+TEST = "test"
 EXAMPLES = 20
 """Test lines kept beside the bundle, so that there is a file to try it on."""
 
@@ -83,7 +84,7 @@ class SequenceWork:
         tables = parts.tables(whole, test, validation)
         contract, learnt = learn(tables[0], read, task)
         notices = [*repeats, *learnt]
-        sets = ("training", "validation", "test")
+        sets = ("training", "validation", TEST)
         kept = [keep_good(name, contract, table, on_bad_row, notices) for name, table in zip(sets, tables, strict=True)]
         notices += [f"{name} rows: {told}" for name, part in zip(sets, kept, strict=True) for told in part.notices]
         features = Features.fit(contract, kept[0].columns, recipe.features, Sequences.of(recipe))
@@ -161,7 +162,8 @@ class SequenceWork:
         """
         lines, tagging = self.lines_of(part.columns), self.recipe.task == "tagging"
         end = NOT_DUE if tagging else self.sequence.end(self.text)
-        scored = self._scored(lines)
+        # What is judged need not have a loss.
+        scored = np.ones(len(lines), np.bool_) if name == TEST else self._scored(lines)
         if any(((line.due >= 0) & (line.due != end)).any() for line, has in zip(lines, scored, strict=True) if has):
             return
         reading = self.recipe.features.text

@@ -59,3 +59,12 @@ def test_nothing_is_lost_and_nothing_is_cut_twice(prose: str) -> None:
     found = separate(text(), prose)
     assert "".join(found).replace(NO_BREAK, "") == "".join(prose.split())
     assert cut_at_blanks(" ".join(found)) == found
+
+
+def test_long_runs_of_marks_are_parted_without_looking_each_rest_up(monkeypatch: pytest.MonkeyPatch):
+    known = text("stop !")
+    looked_up: list[str] = []
+    numbers = Text.numbers
+    monkeypatch.setattr(Text, "numbers", lambda self, *texts: looked_up.extend(texts) or numbers(self, *texts))
+    assert separate(known, "stop" + "!" * 5000) == ["stop", *"!" * 5000]
+    assert max(map(len, looked_up)) <= 64

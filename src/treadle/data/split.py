@@ -104,14 +104,14 @@ def split(
     missing = missing_cells(missing_words(recipe, task))
     features = _equal_rows(whole, names, missing)
     labels = np.zeros(len(whole), np.int64) if recipe.target is None else _distinct(whole, recipe.target, missing)
-    keys = [_group(name, whole, recipe, features, missing) for name in recipe.split.groups]
+    keys = [_group(name, whole, recipe, features, missing) for name in recipe.groups]
     placed, groups = _place(keys, labels, recipe, task, _sizes(table, validation, test))
     _require_sets(placed, whole, groups)
     if task == "classification":
         # Rows of their own are checked by the contract, as every row that comes later.
         _require_classes(placed[: len(table)], table, recipe.target_column, labels[: len(table)])
     rows = [np.flatnonzero(placed == part) for part in (_TRAIN, _VALIDATION, _TEST)]
-    leakage = _measure(features, labels, rows, task, ", ".join(recipe.split.groups) or None)
+    leakage = _measure(features, labels, rows, task, ", ".join(recipe.groups) or None)
     leakage = leakage.model_copy(update={"left_out": int((placed == _LEFT_OUT).sum())})
     return Split(rows[_TRAIN], rows[_VALIDATION], rows[_TEST], leakage)
 
@@ -141,7 +141,7 @@ def _sizes(*tables: Table | None) -> list[int]:
 def _together(table: Table, own: dict[str, Table | None], names: list[str], recipe: DataRecipe) -> Table:
     """The table, and after it the rows of their own, by the key that names them."""
     names = [*names, *([] if recipe.target is None else [recipe.target])]
-    names += [group for group in recipe.split.groups if group in table.columns and group not in names]
+    names += [group for group in recipe.groups if group in table.columns and group not in names]
     parts = [table]
     for key, rows in own.items():
         if rows is None:

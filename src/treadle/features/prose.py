@@ -15,6 +15,8 @@ _CONTRACTION = 2
 """Where the second part of a word may begin: at its apostrophe, or a letter before it, as in n't."""
 _RUN = 8
 """Most marks that are looked up as one."""
+_LONGEST = 64
+"""Characters of the longest token that is looked up."""
 
 
 def separate(text: Text, prose: str) -> list[str]:
@@ -33,7 +35,7 @@ def separate(text: Text, prose: str) -> list[str]:
 def _parts(word: str, known: Callable[[str], bool]) -> Iterator[str]:
     """The tokens of what stands between blanks."""
     start, end = 0, len(word)
-    while start < end and not known(word[start:end]):
+    while start < end and not (end - start <= _LONGEST and known(word[start:end])):
         # The last mark first: what is left may be known with the one before it, as `etc.` in `etc.,`.
         if not _is_letter(word[end - 1]):
             end -= 1
@@ -65,7 +67,7 @@ def _marks(marks: str, known: Callable[[str], bool]) -> Iterator[str]:
 def _contracted(word: str, known: Callable[[str], bool]) -> Iterator[str]:
     """A word in two parts where it is known only so."""
     apostrophe = word.replace("\u2019", "'").rfind("'")
-    if apostrophe > 0 and not known(word):
+    if apostrophe > 0 and len(word) <= _LONGEST and not known(word):
         for place in range(apostrophe, max(0, apostrophe - _CONTRACTION), -1):
             if known(word[:place]) and known(word[place:]):
                 yield from (word[:place], word[place:])
