@@ -12,8 +12,10 @@ from scipy import stats
 
 from treadle.bundle.generation import (
     BLOCK,
+    LINE_END,
     NO_BEGINNING,
     NOTHING_KNOWN,
+    PART,
     Continuation,
     Word,
     document_of,
@@ -84,6 +86,41 @@ def test_a_prompt_of_any_length_is_read_once_part_by_part(toy: Any) -> None:
     assert [len(call[0]) for call in model.calls] == [BLOCK] * 7 + [4001 - 7 * BLOCK]
     assert [number for call in model.calls for number in call[0]] == model.read(prompt)
     assert word.number == greedy(model, 4, 5, length=1)[0]
+
+
+def test_many_lines_are_taken_in_part_by_part(toy: Any) -> None:
+    model = toy(marked=False, running=True)
+    continuation = Continuation(model)
+    assert sum(1 for _ in continuation.feeding(LINE_END * 20 * PART)) == 20
+    assert len(continuation.unread) == 20 * PART
+    while continuation.read_on():
+        pass
+    assert [len(call[0]) for call in model.calls] == [BLOCK] * (20 * PART // BLOCK)
+    assert {number for call in model.calls for number in call[0]} == {model.end}
+    parts, whole = Continuation(model), _fed(model, "to be\nxyz\n\n" * PART)
+    assert sum(1 for _ in parts.feeding("to be\nxyz\n\n" * PART)) > 8
+    assert (parts.unread, parts.notices, parts.size) == (whole.unread, whole.notices, whole.size)
+    assert whole.notices == (f"{PART:,} of {3 * PART:,} words of the prompt are none that training saw",)
+
+
+def test_of_separate_lines_only_the_last_is_cut(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, cut = toy(), list[str]()
+    read = model.read
+    monkeypatch.setattr(model, "read", lambda line: cut.append(line) or read(line))
+    continuation = _fed(model, "to\n" * 10_000 + "be")
+    assert cut == ["be"]
+    assert continuation.unread == [model.begin, model.words.index("be")]
+
+
+def test_what_was_read_before_is_taken_over(toy: Any) -> None:
+    model = toy(marked=False)
+    earlier, longer = _fed(model, "to be or"), _fed(model, "to be or not that")
+    earlier.likeliest(1)
+    expected = longer.fork().likeliest(3)
+    model.calls.clear()
+    longer.resume(earlier, 3)
+    assert longer.likeliest(3) == expected
+    assert model.calls == [[model.read("not that")]]
 
 
 def test_the_likeliest_of_those_that_begin_so_keep_their_order(toy: Any) -> None:
@@ -157,6 +194,13 @@ def test_one_that_forks_leaves_the_other_as_it_is(toy: Any) -> None:
     list(other.write(Sampling(length=5, seed=1)))
     assert one.likeliest(3) == before
     assert other.likeliest(3) != before
+
+
+def test_one_that_forks_before_it_was_read_is_fed_alone(toy: Any) -> None:
+    model = toy(marked=False)
+    one = _fed(model, "to be")
+    one.fork().feed("or not")
+    assert one.unread == model.read("to be")
 
 
 def test_a_text_that_is_broken_off_goes_on(toy: Any) -> None:
@@ -316,6 +360,9 @@ def test_it_stops_where_it_is_told_to(toy: Any) -> None:
     over_words = text_of(generate(model, "", Sampling(stop="be or", seed=0, length=2000)))
     assert over_words.endswith("be or")
     assert over_words.count("be or") == 1
+    forked = continuation.fork()
+    list(forked.write(Sampling(length=0)))
+    assert forked.stopped == "length"
     unseen = _fed(model, "to")
     assert len(list(unseen.write(Sampling(stop="never", seed=0, length=20)))) == 20
     assert unseen.stopped == "length"

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from treadle.bundle.generation import Continuation, generate, text_of
+from treadle.bundle.generation import BLOCK, Continuation, generate, text_of
 from treadle.bundle.language import State
 from treadle.bundle.predictor import Predictor
 from treadle.bundle.sampling import Sampling
@@ -40,7 +40,7 @@ def predictor(bundle_of: Any) -> Predictor:
 def bard(serving: Any, model: Any, bundle_of: Any) -> Iterator[Any]:
     """A server of a language model, which stands beside a bundle of the same name, and of one that writes nothing."""
     predictors = {name: Predictor(bundle_of(name)) for name in ("bard", "customers")}
-    with serving(predictors, {"bard": model}, max_words=500) as served:
+    with serving(predictors, {"bard": model}, max_words=500, max_prompt=150_000) as served:
         yield served
 
 
@@ -176,7 +176,8 @@ def test_a_session_is_over_after_a_while(serving: Any, model: Any, predictor: Pr
         ({"likeliest": 2, "seed": 1}, 400, "seed would not be used: it needs a length above 0"),
         ({"length": 501}, 400, "length 501 is more than the 500 words that this server writes at once"),
         ({"length": 251, "beams": 2}, 400, "length 251 times 2 beams is more than the 500 words"),
-        ({"beams": 501}, 400, "length 1 times 501 beams is more than the 500 words"),
+        ({"beams": 65}, 400, "beams is 1 to 64 for this model's vocabulary of 11, not 65"),
+        ({"prompt": "to " * 50_001}, 413, "the prompt has 150003 characters, more than the 150000 that this server"),
         ({"promt": "to"}, 400, "the body: unknown key 'promt'; did you mean 'prompt'?"),
         ({"prompt": 5}, 400, "prompt must be a string, not a number"),
         ({"prompt": None}, 400, "prompt must be a string, not null"),
@@ -344,6 +345,50 @@ def test_a_text_that_takes_too_long(serving: Any, model: Any, predictor: Predict
         after = written(ask(served, "/generate", session=session, length=1, temperature=0))["words"]
         expected = list(generate(model, "to be", Sampling(temperature=0, length=2, lines=2)))
         assert after == [expected[1].word]
+
+
+def test_a_prompt_that_takes_too_long_is_broken_off(serving: Any, toy: Any, predictor: Predictor) -> None:
+    slow, lines = Slow(toy(marked=False, running=True)), 500
+    read, cut = slow.read, list[str]()
+
+    def read_slowly(line: str) -> list[int]:
+        cut.append(line)
+        time.sleep(0.02)
+        return read(line)
+
+    slow.read = read_slowly
+    with serving({"bard": predictor}, {"bard": slow}, timeout_s=0.3) as served:
+        status, code, message = refusal(ask(served, "/generate", prompt=("to " * 400 + "\n") * lines, length=1))
+        assert (status, code) == (504, "timeout")
+        assert "part by part in a session" in message
+        assert 0 < len(cut) < lines / 2
+    assert slow.steps == 0
+
+
+def test_a_prompt_of_line_breaks_is_read_in_blocks(serving: Any, toy: Any, predictor: Predictor) -> None:
+    running, apart = toy(marked=False, running=True), toy()
+    with serving({"bard": predictor}, {"bard": running}) as served:
+        written(ask(served, "/generate", prompt="\n" * 100_000, length=1))
+        assert len(running.calls) == -(-100_000 // BLOCK)
+    with serving({"bard": predictor}, {"bard": apart}) as served:
+        written(ask(served, "/generate", prompt="to\n" * 300_000 + "be", length=1))
+        assert apart.calls == [[apart.read("be")]]
+
+
+def test_beams_are_fewer_for_a_large_vocabulary(serving: Any, toy: Any, predictor: Predictor) -> None:
+    model = toy()
+    model.words = (*model.words, *["x"] * 1_000_000)
+    with serving({"bard": predictor}, {"bard": model}) as served:
+        assert refusal(ask(served, "/generate", beams=4))[1:] == (
+            "too_many_beams",
+            "beams is 1 to 3 for this model's vocabulary of 1000011, not 4",
+        )
+
+
+def test_a_session_tells_what_ended_this_text(bard: Any) -> None:
+    first = written(ask(bard, prompt="to", stop="o", length=100, lines=100, seed=1))
+    assert first["stopped"] == "stop"
+    assert written(ask(bard, session=first["session"], likeliest=1))["stopped"] == "length"
 
 
 def test_two_at_once_with_one_session(serving: Any, model: Any, predictor: Predictor) -> None:

@@ -15,7 +15,7 @@ from treadle.bundle.generation import Continuation, Word, open_language, text_of
 from treadle.bundle.predictor import Predictor
 from treadle.bundle.sampling import Sampling
 from treadle.studio.box import CHOICES, Paper, read
-from treadle.studio.desk import Written, _page, look
+from treadle.studio.desk import UNSETTLED, Reading, Written, _page, look
 from treadle.studio.text import percent
 
 Open = Callable[..., AppTest]
@@ -112,6 +112,29 @@ def test_a_text_that_ends_with_a_word_or_with_none_is_followed_by_the_next(verse
     likely = continued(verses["lines"], text).likeliest(CHOICES)
     assert choices.heading == "Most likely next"
     assert [(offer.adds, offer.share) for offer in choices.offers] == [(word.text, word.probability) for word in likely]
+
+
+def test_a_text_that_grows_costs_its_new_end(toy: Any) -> None:
+    model = toy()
+    reading, text = Reading(), "to be or not " * 500
+    look(model, text, reading)
+    for longer in (f"{text}t", f"{text}that", f"{text}that is", f"{text}that i", text):
+        model.calls.clear()
+        choices = look(model, longer, reading)
+        assert 0 < sum(len(call[0]) for call in model.calls) <= 2 * (UNSETTLED + 2)
+        assert choices == look(model, longer)
+
+
+@pytest.mark.parametrize("kind", ["lines", "running", "unmarked", "characters"])
+def test_what_was_read_before_changes_no_choice(verses: dict[str, Path], kind: str) -> None:
+    model, reading = open_language(Predictor.load(verses[kind])), Reading()
+    for text in ("", "the king is ", "the king is dead, " * 20, "the king is dead, " * 9, "a\n" * 40 + "the", "no", ""):
+        found, fresh = look(model, text, reading), look(model, text)
+        assert [offer.shown for offer in found.offers] == [offer.shown for offer in fresh.offers]
+        assert [offer.share for offer in found.offers] == pytest.approx(
+            [offer.share for offer in fresh.offers], rel=1e-4
+        )
+        assert (found.heading, found.notice) == (fresh.heading, fresh.notice)
 
 
 def test_characters_are_never_completed(verses: dict[str, Path]) -> None:

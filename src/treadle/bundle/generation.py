@@ -21,6 +21,8 @@ from treadle.features.vocabulary import PADDING, UNKNOWN
 LINE_END = "\n"
 BLOCK = 512
 """Tokens of a prompt that are read at a time."""
+PART = 1024
+"""Characters of a prompt's lines that are cut at a time; a longer line is cut as one."""
 
 NOTHING_KNOWN = "the prompt holds nothing that training saw: what follows does not rest on it"
 NO_BEGINNING = "training marked no beginnings of lines: the first word is written as if an unknown one stood before it"
@@ -62,6 +64,7 @@ class Continuation:
     def _begin(self) -> None:
         self._state: State = self.model.start()
         self._pending: list[int] = []
+        self._place = 0
         self._next: NDArray[np.float32] | None = None
         self._before: int | None = None
         self._untouched = True
@@ -69,31 +72,55 @@ class Continuation:
 
     def fork(self) -> Continuation:
         """Another one that goes on from the same place."""
-        return copy.copy(self)
+        other = copy.copy(self)
+        other._pending, other._place = self.unread, 0
+        return other
+
+    @property
+    def unread(self) -> list[int]:
+        """Numbers of the tokens that were fed and not read yet."""
+        return self._pending[self._place :]
+
+    def resume(self, earlier: Continuation, count: int) -> None:
+        """Take over what `earlier` remembers, which has read the first `count` of the tokens that are unread here."""
+        self._state, self._next = earlier._state, earlier._next
+        self._pass(count)
 
     @property
     def size(self) -> int:
         """Bytes that are kept of the text so far."""
         kept = self._state if self._next is None else (*self._state, self._next)
-        return sum(array.nbytes for array in kept) + 8 * len(self._pending)
+        return sum(array.nbytes for array in kept) + 8 * (len(self._pending) - self._place)
 
     def feed(self, text: str) -> None:
         """Go on with `text`, as if it had been written; it is read when a word is asked for.
 
         Where lines are read each by itself only the last one of `text` counts.
         """
-        by_line = self.model.marked or self.model.running
-        read: list[int] = []
-        for place, line in enumerate(text.split(LINE_END) if by_line else [text]):
+        for _ in self.feeding(text):
+            pass
+
+    def feeding(self, text: str) -> Iterator[None]:
+        """The same a part at a time, so that others may have their turn: `text` is fed once there are no more parts."""
+        lines = text.split(LINE_END) if self.model.running else [text]
+        if self.model.marked and LINE_END in text:
+            self._end_line()
+            lines = [text.rpartition(LINE_END)[2]]
+        words = unknown = passed = 0
+        for place, line in enumerate(lines):
             if place > 0:
                 self._end_line()
-                read = read if self.model.running else []
             numbers = self._numbers(line)
             self._push(numbers)
-            read += numbers
+            words += len(numbers)
+            unknown += numbers.count(UNKNOWN)
+            passed += len(line) + len(LINE_END)
+            if passed >= PART:
+                passed = 0
+                yield
         if text:
             self._blank = text[-1].isspace()
-        self.notices = _notices(self.model, read)
+        self.notices = _notices(self.model, words, unknown)
 
     def _numbers(self, line: str) -> list[int]:
         if self._before is None:
@@ -106,9 +133,9 @@ class Continuation:
     def _push(self, numbers: list[int]) -> None:
         if not numbers:
             return
-        first = [self.model.begin] if self._untouched and self.model.marked else []
-        # A new list: one that forked from here keeps its own.
-        self._pending = [*self._pending, *first, *numbers]
+        if self._untouched and self.model.marked:
+            self._pending.append(self.model.begin)
+        self._pending += numbers
         self._before, self._next = numbers[-1], None
         self._untouched = self._blank = False
 
@@ -125,10 +152,16 @@ class Continuation:
             self._pending = [self._first()]
             self._untouched = False
         if self._pending:
-            block = np.array([self._pending[:most]], np.int32)
-            self._next, self._state = self.model.advance(self._state, block)
-            self._pending = self._pending[most:]
+            block = self._pending[self._place : self._place + most]
+            self._next, self._state = self.model.advance(self._state, np.array([block], np.int32))
+            self._pass(len(block))
         return bool(self._pending)
+
+    def _pass(self, count: int) -> None:
+        """Leave behind tokens that were read."""
+        self._place += count
+        if self._place == len(self._pending):
+            self._pending, self._place = [], 0
 
     def _first(self) -> int:
         """What is read where there is no text yet."""
@@ -194,6 +227,7 @@ class Continuation:
         random = np.random.default_rng(sampling.seed)
         lines = 1 if sampling.lines is None and self.model.marked else sampling.lines
         ended, left, tail = 0, sampling.length, _Tail(sampling.stop)
+        self.stopped = "length"
         while left > 0:
             words = [self._draw(sampling, random)] if sampling.beams == 1 else self._search(sampling, left, tail)
             left -= len(words)
@@ -228,7 +262,7 @@ class Continuation:
             length=length,
         )
         words = self._words(found.numbers, found.log_probabilities)
-        self._state, self._pending = found.state, []
+        self._state, self._pending, self._place = found.state, [], 0
         self._before = found.numbers[-2] if len(found.numbers) > 1 else self._before
         self._say(found.numbers[-1])
         return words
@@ -322,12 +356,10 @@ def _added(model: StepModel, before: int | None, number: int) -> str:
     return model.write([before, number]).removeprefix(model.write([before]))
 
 
-def _notices(model: StepModel, numbers: list[int]) -> tuple[str, ...]:
-    """What a person should know of a prompt's tokens."""
-    words = [number for number in numbers if number != model.end]
-    unknown = words.count(UNKNOWN)
+def _notices(model: StepModel, words: int, unknown: int) -> tuple[str, ...]:
+    """What a person should know of a prompt of so many words, some of them unknown."""
     if not unknown:
         return ()
-    if unknown == len(words):
+    if unknown == words:
         return (NOTHING_KNOWN,)
-    return (f"{unknown:,} of {len(words):,} {model.cut}s of the prompt are none that training saw",)
+    return (f"{unknown:,} of {words:,} {model.cut}s of the prompt are none that training saw",)

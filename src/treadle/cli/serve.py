@@ -28,6 +28,7 @@ def serve(
     max_body_bytes: Annotated[int, typer.Option(help="Largest request body.", min=1)] = 16 << 20,
     max_rows: Annotated[int, typer.Option(help="Most rows in a request.", min=1)] = 100_000,
     max_words: Annotated[int, typer.Option(help="Most words to write in a request, times its beams.", min=1)] = 2000,
+    max_prompt: Annotated[int, typer.Option(help="Most characters of a prompt.", min=1)] = 1_000_000,
     max_sessions: Annotated[int, typer.Option(help="Most texts kept to be gone on with; 0 keeps none.", min=0)] = 1000,
     max_session_bytes: Annotated[int, typer.Option(help="Memory that they may take.", min=1)] = 64 << 20,
     session_minutes: Annotated[
@@ -48,6 +49,7 @@ def serve(
         max_body_bytes=max_body_bytes,
         max_rows=max_rows,
         max_words=max_words,
+        max_prompt=max_prompt,
         max_sessions=max_sessions,
         max_session_bytes=max_session_bytes,
         session_idle_s=60 * session_minutes,

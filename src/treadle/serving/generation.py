@@ -28,7 +28,10 @@ from treadle.serving.sessions import Opened, Sessions
 from treadle.serving.settings import Settings
 
 SLICE_S = 0.01
-"""Seconds that a text is written on before others have their turn in the thread."""
+"""Seconds that a text is read or written on before others have their turn in the thread."""
+
+
+_FED = object()
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Generate:
     async def text(self, scope: Scope, receive: Receive) -> Answer | Stream:
         """`POST /generate` and `POST /models/{name}/generate`."""
         model = self.models.of(scope)
-        if model.language is None:
+        language = model.language
+        if language is None:
             message = (
                 f"model {model.name!r} is for {model.predictor.task} and writes no text; send rows to "
                 f"/models/{model.name}/predict"
@@ -52,14 +56,13 @@ class Generate:
         body = await read_body(scope, receive, limit=self.settings.max_body_bytes, timeout_s=self.settings.timeout_s)
         order = await threads.run(
             self.pool,
-            lambda: read_order(scope, body, self.settings.max_words),
+            lambda: read_order(scope, body, self.settings, len(language.words)),
             large=len(body) > threads.LARGE_BODY,
         )
         opened = None if order.session is None else self.sessions.open(order.session, model.name)
-        text = Continuation(model.language) if opened is None else opened.kept.fork()
-        writing = _Writing(order, text)
+        text = Continuation(language) if opened is None else opened.kept.fork()
         try:
-            await threads.run(self.pool, writing.begin, large=len(order.prompt) > threads.LARGE_BODY)
+            writing = _Writing(order, text, text.feeding(order.prompt), text.write(order.sampling))
         except GenerationError as error:
             raise RequestError(400, "bad_option", str(error)) from None
         facts = facts_of(scope)
@@ -74,30 +77,23 @@ class _Writing:
 
     order: Order
     text: Continuation
+    fed: Iterator[None]
+    """The parts of the prompt that are not taken in yet."""
+    rest: Iterator[Word]
+    """The words to come."""
     words: list[Word] = field(default_factory=list)
     choices: list[Word] = field(default_factory=list)
     """Words that may come next, once all is written."""
     reads: bool = True
     """Whether some of the prompt may not have been read yet."""
-    rest: Iterator[Word] = field(default_factory=lambda: iter(()))
-    """The words to come."""
-
-    def begin(self) -> None:
-        """Take the prompt in.
-
-        Raises:
-            GenerationError: an option that the model would not use.
-        """
-        self.rest = self.text.write(self.order.sampling)
-        self.text.feed(self.order.prompt)
 
     def go_on(self) -> tuple[list[Word], bool]:
-        """Read or write for a while; the new words, and whether there is more to do."""
+        """Take the prompt in, read or write for a while; the new words, and whether there is more to do."""
         end = perf_counter() + SLICE_S
         new: list[Word] = []
         while perf_counter() < end:
             if self.reads:
-                self.reads = self.text.read_on()
+                self.reads = next(self.fed, _FED) is not _FED or self.text.read_on()
                 continue
             word = next(self.rest, None)
             if word is None:
@@ -157,7 +153,10 @@ class _Request:
                 if words:
                     yield words
         except TimeoutError:
-            message = f"not written within {self.server.settings.timeout_s:g} s; ask for fewer words at once"
+            message = (
+                f"not written within {self.server.settings.timeout_s:g} s; ask for fewer words at once, or send a long "
+                "prompt part by part in a session"
+            )
             raise RequestError(504, "timeout", message) from None
         finally:
             gone.cancel()

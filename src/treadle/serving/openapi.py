@@ -21,7 +21,7 @@ _REFUSALS = {
     408: "The body did not arrive in time.",
     409: "Another request went on with the session.",
     410: "The session is over.",
-    413: "The body is too large, or has too many rows.",
+    413: "The body is too large, or has too many rows, or the prompt is too long.",
     415: "The body is of a type that is not read.",
     422: "Rows break the contract; details lists them.",
     503: "Too many requests are in progress.",
@@ -167,7 +167,7 @@ def _generate(model: Model, settings: Settings) -> dict[str, Any]:
         "summary": f"Write a text with {model.name}, or go on with one.",
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": order_schema(settings.max_words), "example": example}},
+            "content": {"application/json": {"schema": order_schema(settings), "example": example}},
         },
         "responses": {
             "200": {

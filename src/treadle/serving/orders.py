@@ -15,10 +15,14 @@ from treadle.serving.options import quality
 from treadle.serving.refusals import RequestError
 from treadle.serving.replies import EVENTS, JSON
 from treadle.serving.rows import type_of, unsupported
+from treadle.serving.settings import Settings
 
 MOST_CHOICES = 1000
+MOST_BEAMS = 64
+MOST_SCORES = 4_000_000
+"""Probabilities that a search by beams may hold at once: of every token of the vocabulary for every line in mind."""
 _SAMPLING = tuple(Sampling.model_fields)
-_NAMES = {str: "a string", bool: "true or false", int: "a whole number"}
+_WANTED = {str: "a string", bool: "true or false", int: "a whole number"}
 _KEYS = ("prompt", "session", "likeliest", "stream", *_SAMPLING)
 
 
@@ -37,11 +41,18 @@ class Order:
     """Whether the text is kept."""
 
 
-def read_order(scope: Scope, body: bytes, max_words: int) -> Order:
+def read_order(scope: Scope, body: bytes, settings: Settings, outputs: int) -> Order:
     """The order in a request for a text.
 
+    Args:
+        scope: of the request.
+        body: of the request.
+        settings: say how much may be asked for.
+        outputs: tokens of the model's vocabulary.
+
     Raises:
-        RequestError: not JSON (415), or not an order (400); nothing that Accept allows (406).
+        RequestError: not JSON (415), or not an order (400); nothing that Accept allows (406); a prompt that is too
+            long (413).
     """
     kind, _ = type_of(Headers(scope=scope))
     if kind != JSON:
@@ -54,8 +65,8 @@ def read_order(scope: Scope, body: bytes, max_words: int) -> Order:
     if not 0 <= likeliest <= MOST_CHOICES:
         raise RequestError(400, "bad_option", f"likeliest is 0 to {MOST_CHOICES}, not {likeliest}")
     return Order(
-        prompt=_typed(document, "prompt", (str,), ""),
-        sampling=_read_sampling(document, max_words),
+        prompt=_read_prompt(document, settings.max_prompt),
+        sampling=_read_sampling(document, settings.max_words, outputs),
         likeliest=likeliest,
         stream=_wants_stream(scope, document),
         session=session if isinstance(session, str) else None,
@@ -66,15 +77,23 @@ def read_order(scope: Scope, body: bytes, max_words: int) -> Order:
 def _typed(document: dict[str, Any], key: str, types: tuple[type, ...], default: Any) -> Any:
     value = document.get(key, default)
     if type(value) not in types:
-        wanted = {str: "a string", bool: "true or false", int: "a whole number"}
-        given = name_of_type(value)
-        raise RequestError(
-            400, "bad_option", f"{key} must be {' or '.join(wanted[each] for each in types)}, not {given}"
-        )
+        wanted = " or ".join(_WANTED[each] for each in types)
+        raise RequestError(400, "bad_option", f"{key} must be {wanted}, not {name_of_type(value)}")
     return value
 
 
-def _read_sampling(document: dict[str, Any], max_words: int) -> Sampling:
+def _read_prompt(document: dict[str, Any], most: int) -> str:
+    prompt: str = _typed(document, "prompt", (str,), "")
+    if len(prompt) > most:
+        message = (
+            f"the prompt has {len(prompt)} characters, more than the {most} that this server reads at once; send its "
+            "end only, or send it part by part in a session"
+        )
+        raise RequestError(413, "prompt_too_long", message)
+    return prompt
+
+
+def _read_sampling(document: dict[str, Any], max_words: int, outputs: int) -> Sampling:
     options = {key: value for key, value in document.items() if key in _SAMPLING}
     try:
         if "likeliest" in document and "length" not in options:
@@ -85,6 +104,10 @@ def _read_sampling(document: dict[str, Any], max_words: int) -> Sampling:
             sampling = read_sampling(options | {"length": fits})
     except GenerationError as error:
         raise RequestError(400, "bad_option", str(error)) from None
+    most = max(1, min(MOST_BEAMS, MOST_SCORES // outputs))
+    if sampling.beams > most:
+        message = f"beams is 1 to {most} for this model's vocabulary of {outputs}, not {sampling.beams}"
+        raise RequestError(400, "too_many_beams", message)
     if sampling.length * sampling.beams > max_words:
         times = f" times {sampling.beams} beams" if sampling.beams > 1 else ""
         message = f"length {sampling.length}{times} is more than the {max_words} words that this server writes at once"

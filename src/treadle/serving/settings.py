@@ -60,6 +60,8 @@ class Settings(BaseModel):
     """Seconds that a request waits for others to join it; 0 joins those that arrived together."""
     max_words: Limit = 2000
     """Most words that a request may ask to be written, times its beams."""
+    max_prompt: Limit = 1_000_000
+    """Most characters of a prompt; they are cut and read in slices, all but a line, which is cut as one."""
     max_sessions: Annotated[int, Field(ge=0)] = 1000
     """Texts that are kept to be gone on with; the one that waited longest makes room for another. 0 keeps none."""
     max_session_bytes: Limit = 64 << 20

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from treadle.bundle.sampling import Sampling
-from treadle.serving.orders import MOST_CHOICES
+from treadle.serving.orders import MOST_BEAMS, MOST_CHOICES
+from treadle.serving.settings import Settings
 
 _TEXT = {"type": "string"}
 _PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
@@ -20,10 +21,15 @@ _CHOICE = {
 }
 
 
-def order_schema(max_words: int) -> dict[str, Any]:
+def order_schema(settings: Settings) -> dict[str, Any]:
     """JSON Schema of the body of a request for a text."""
     properties: dict[str, Any] = {
-        "prompt": {"type": "string", "default": "", "description": "What to go on from; without it a line begins."},
+        "prompt": {
+            "type": "string",
+            "maxLength": settings.max_prompt,
+            "default": "",
+            "description": "What to go on from; without it a line begins.",
+        },
         "session": {
             "type": ["string", "boolean"],
             "default": True,
@@ -39,7 +45,8 @@ def order_schema(max_words: int) -> dict[str, Any]:
         "stream": {"type": "boolean", "description": "Server-sent events; default: what Accept asks for."},
     }
     properties |= {name: _plain(each) for name, each in Sampling.model_json_schema()["properties"].items()}
-    properties["length"] |= {"maximum": max_words}
+    properties["length"] |= {"maximum": settings.max_words}
+    properties["beams"] |= {"maximum": MOST_BEAMS}
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 

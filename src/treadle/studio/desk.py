@@ -6,14 +6,14 @@ import html
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from treadle.bundle.generation import LINE_END, Continuation, Stopped, Word, open_language, text_of
+from treadle.bundle.generation import BLOCK, LINE_END, Continuation, Stopped, Word, open_language, text_of
 from treadle.bundle.language import StepModel
 from treadle.bundle.predictor import Predictor
 from treadle.bundle.sampling import Sampling
@@ -32,6 +32,8 @@ WORDS, MOST_WORDS = 40, 1000
 LARGEST_SEED = 2**32 - 1
 SHOWN_EVERY_S = 0.04
 """Seconds between two looks at a text that is being written: a page has no use for more."""
+UNSETTLED = 16
+"""Tokens at the end of a text that typing may change."""
 
 _LAST = re.compile(rf"(?:{WORD})\Z")
 _UNITS = {"word": "Words", "piece": "Pieces of words", "character": "Characters"}
@@ -64,6 +66,35 @@ class Written:
         return self.before + text_of(self.words)
 
 
+@dataclass
+class Reading:
+    """What a network remembers of a text's beginning, so that a text that goes on from there costs only its new end.
+
+    What is cut into tokens is the whole text every time, which is quick: a word that is typed on may be another token.
+    """
+
+    numbers: list[int] = field(default_factory=list)
+    """The tokens of the beginning."""
+    read: Continuation | None = None
+    """As it was once it had read them."""
+
+    def after(self, model: StepModel, text: str) -> Continuation:
+        """What goes on after `text`."""
+        continuation = Continuation(model)
+        continuation.feed(text)
+        numbers = continuation.unread
+        known = len(self.numbers)
+        if self.read is not None and numbers[:known] == self.numbers:
+            continuation.resume(self.read, known)
+        else:
+            known = 0
+        settled = max(known, len(numbers) - UNSETTLED)
+        for place in range(known, settled, BLOCK):
+            continuation.read_on(min(BLOCK, settled - place))
+        self.numbers, self.read = numbers[:settled], continuation.fork()
+        return continuation
+
+
 @dataclass(frozen=True)
 class _Keys:
     """Where in the session things stay."""
@@ -89,6 +120,11 @@ class _Keys:
     def written(self) -> str:
         """What was written last."""
         return f"{self.key}/desk/written"
+
+    @property
+    def reading(self) -> str:
+        """What was read of the text."""
+        return f"{self.key}/desk/reading"
 
 
 def show(predictor: Predictor, key: str) -> None:
@@ -162,7 +198,7 @@ def _show_text(model: StepModel, keys: _Keys) -> None:
     """The text and what may come next: all that is drawn again as a person types."""
     paper = _paper(keys)
     try:
-        choices = look(model, paper.text)
+        choices = look(model, paper.text, _reading(keys))
     except TreadleError as error:
         choices = Choices()
         st.error(plain_lines(error), icon=":material/error:")
@@ -172,27 +208,31 @@ def _show_text(model: StepModel, keys: _Keys) -> None:
         st.rerun()
 
 
-def look(model: StepModel, text: str) -> Choices:
+def _reading(keys: _Keys) -> Reading:
+    reading: Reading = st.session_state.setdefault(keys.reading, Reading())
+    return reading
+
+
+def look(model: StepModel, text: str, reading: Reading | None = None) -> Choices:
     """The words likeliest to come next; in the middle of a word those that it may become.
+
+    Args:
+        model: what foretells.
+        text: what was typed.
+        reading: what was read of it before, to be gone on with.
 
     Raises:
         GenerationError: the network gives no numbers.
     """
-    begun = _unfinished(model, text)
-    after = _after(model, text.removesuffix(begun))
+    begun, reading = _unfinished(model, text), reading or Reading()
+    after = reading.after(model, text.removesuffix(begun))
     words = after.likeliest(box.CHOICES, begun) or after.likeliest(box.CHOICES, begun.lower())
     if begun and not words:
-        begun, after = "", _after(model, text)
+        begun, after = "", reading.after(model, text)
         words = after.likeliest(box.CHOICES)
     offers = [Offer(_spoken(word), word.word[len(begun) :] if begun else word.text, word.probability) for word in words]
     notice = " ".join(f"{capital(each)}." for each in after.notices)
     return Choices(f"Most likely beginning with “{begun}”" if begun else "Most likely next", tuple(offers), notice)
-
-
-def _after(model: StepModel, text: str) -> Continuation:
-    continuation = Continuation(model)
-    continuation.feed(text)
-    return continuation
 
 
 def _unfinished(model: StepModel, text: str) -> str:
@@ -262,7 +302,7 @@ def _write(model: StepModel, sampling: Sampling, keys: _Keys, place: DeltaGenera
     """
     before = _paper(keys).text
     seeded = sampling.seeded()
-    continuation = _after(model, before)
+    continuation = _reading(keys).after(model, before)
     with place.container():
         page = st.empty()
         # Any click ends this run; the one that follows finds what was begun.
