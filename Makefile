@@ -19,9 +19,13 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-# The second line runs what reads texts on plain JAX scans too, as on a machine without a compiler.
+# Tests of the loop, the commands and the files spend most of their time compiling: XLA optimises little there. What
+# checks arithmetic runs as users run it, and what reads texts on plain JAX scans too, as on a machine without a compiler.
+COMPILING := tests/training tests/cli tests/inspection $(wildcard tests/test_*.py)
+
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(COMPILING:%=--ignore=%)
+	XLA_FLAGS=--xla_backend_optimization_level=0 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(COMPILING)
 	TREADLE_KERNELS=scan $(BIN)/python -m pytest --numprocesses auto tests/nn/test_text.py tests/kernels/test_embedding.py
 
 # Keras and TensorFlow stand beside Treadle in the same environment, so that both are measured in one run.
