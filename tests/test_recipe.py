@@ -139,7 +139,20 @@ def test_all_unused_options_of_a_section_are_named():
     ],
 )
 def test_the_same_options_are_taken_where_they_are_used(sections: dict[str, Any]):
-    parse_recipe(recipe(**sections))
+    resolved = resolve(parse_recipe(recipe(**sections)))
+    for section, options in sections.items():
+        chosen = (
+            resolved[section] if not isinstance(options, dict) else {key: resolved[section][key] for key in options}
+        )
+        assert chosen == options
+
+
+@pytest.mark.parametrize("split", [{"sequential": True}, {"seed": 3}, {"stratify": False}, {"validation": 0.1}])
+def test_nothing_parts_what_comes_in_three_sets(split: dict[str, Any]):
+    data = {"source": "s", "target": "t", "validation": "v", "test": "u", "split": split}
+    assert fault(recipe(data=data)) == (
+        f"shop.yaml: data.split.{next(iter(split))} would not be used: it needs no data.validation"
+    )
 
 
 @pytest.mark.parametrize(

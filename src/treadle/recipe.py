@@ -128,7 +128,8 @@ class DataRecipe(Section):
     @model_validator(mode="after")
     def _no_unused_options(self) -> Self:
         unused(self.split, ("test",), used=self.test is None, needs="no data.test", within="split.")
-        unused(self.split, ("validation",), used=self.validation is None, needs="no data.validation", within="split.")
+        parting, parted = ("validation", "sequential", "seed", "stratify"), self.validation is None
+        unused(self.split, parting, used=parted, needs="no data.validation", within="split.")
         if self.validation is not None and self.test is None:
             raise ValueError("validation: rows of their own need data.test beside them")
         whole = self.split.sequential or self.validation is not None

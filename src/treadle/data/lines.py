@@ -9,7 +9,8 @@ from typing import BinaryIO
 import numpy as np
 
 from treadle.data.files import as_text, explain_undecodable
-from treadle.data.table import Table, in_chunks
+from treadle.data.parsing import read_parsed
+from treadle.data.table import Table
 from treadle.data.wording import count_of
 from treadle.errors import DataError
 
@@ -48,11 +49,11 @@ def read_texts_side_by_side(
     Raises:
         DataError: empty, a line of another number of texts, or bytes that are not in the encoding.
     """
-    lines = as_text(stream, name, encoding)
-    try:
-        yield from in_chunks(_cells(lines, name, len(columns)), columns, name, chunk_rows)
-    except UnicodeError:
-        raise explain_undecodable(stream, name, encoding) from None
+
+    def parse(lines: Iterable[str]) -> Iterator[tuple[str, ...]]:
+        return _cells(lines, name, len(columns))
+
+    yield from read_parsed(stream, name, columns, parse, encoding=encoding, chunk_rows=chunk_rows)
 
 
 def _cells(lines: Iterable[str], name: str, count: int) -> Iterator[tuple[str, ...]]:

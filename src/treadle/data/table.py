@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -45,14 +44,3 @@ class Table:
     def take(self, rows: NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Table:
         """The rows at these indices (or where the mask is true), in that order."""
         return Table({name: cells[rows] for name, cells in self.columns.items()}, self.numbers[rows], self.source)
-
-
-def in_chunks(rows: Iterable[tuple[str, ...]], names: Sequence[str], source: str, chunk_rows: int) -> Iterator[Table]:
-    """Tables of at most `chunk_rows` of these rows, numbered from 1, one cell in each row for every name."""
-    cells = iter(rows)
-    read = 0
-    while chunk := list(islice(cells, chunk_rows)):
-        columns = zip(names, zip(*chunk, strict=True), strict=True)
-        table = {name: np.fromiter(column, dtype=object, count=len(chunk)) for name, column in columns}
-        yield Table.of(table, source, read + 1)
-        read += len(chunk)

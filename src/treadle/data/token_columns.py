@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from treadle.data.files import as_text, explain_undecodable
-from treadle.data.table import Table, in_chunks
+from treadle.data.parsing import read_parsed
+from treadle.data.table import Table
 from treadle.data.tokens import MOST_TOKENS, as_cell, as_token
 from treadle.data.wording import count_of
 from treadle.errors import DataError
@@ -32,11 +32,11 @@ def read_token_columns(
         DataError: empty, no sentence, bytes that are not in the encoding, or a line without a token or a tag, or with
             another number of fields than those before it; says which.
     """
-    lines = as_text(stream, name, encoding)
-    try:
-        yield from in_chunks(_sentences(lines, name), COLUMNS, name, chunk_rows)
-    except UnicodeError:  # of which UTF-16 without a byte order mark is one
-        raise explain_undecodable(stream, name, encoding) from None
+
+    def parse(lines: Iterable[str]) -> Iterator[tuple[str, ...]]:
+        return _sentences(lines, name)
+
+    yield from read_parsed(stream, name, COLUMNS, parse, encoding=encoding, chunk_rows=chunk_rows)
 
 
 def _sentences(lines: Iterable[str], name: str) -> Iterator[tuple[str, ...]]:
