@@ -1,7 +1,7 @@
-"""What an install adds to pyproject.toml: the fused kernels, compiled into the package where that can be done.
+"""What an install adds to pyproject.toml: the kernels of recurrences, compiled into the package where that can be done.
 
-It never fails for them: where no compiler or no jaxlib is found, or the compiler fails, a line says so, and what trains
-compiles them at first use or does without.
+It never fails for them: where no compiler is found or it fails, a line says so, and what trains compiles them at first
+use or does without. The handlers, by which training calls them, need jaxlib, which an isolated build does not see.
 """
 
 import importlib.util
@@ -12,12 +12,12 @@ from setuptools import setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
-KERNELS = Path("src", "treadle", "kernels")
+NATIVE = Path("src", "treadle", "native")
 
 
 def load_build() -> ModuleType:
     """The package's own module that compiles, without the package, whose dependencies an isolated build lacks."""
-    spec = importlib.util.spec_from_file_location("build_kernels", KERNELS / "build.py")
+    spec = importlib.util.spec_from_file_location("build_native", NATIVE / "build.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -26,7 +26,7 @@ def load_build() -> ModuleType:
 
 
 build = load_build()
-COMPILED = build.find_compiler() is not None and build.find_headers() is not None
+COMPILED = build.find_compiler() is not None
 
 
 class BuildWithKernels(build_py):
@@ -36,13 +36,15 @@ class BuildWithKernels(build_py):
         super().run()
         if self.editable_mode:  # the source tree stays as it is; the first use compiles into the cache
             return
-        folder = Path(self.build_lib, *KERNELS.parts[1:])
-        for old in folder.glob("fused-*.so"):
+        folder = Path(self.build_lib, *NATIVE.parts[1:])
+        for old in (*folder.glob("engine-*.so"), *folder.glob("handlers-*.so")):
             old.unlink()
         try:
-            build.compile_library(folder)
+            build.compile_library("engine", folder)
+            if build.find_headers() is not None:
+                build.compile_library("handlers", folder)
         except build.BuildError as error:
-            self.warn(f"fused kernels skipped, to be compiled at first use: {error}")
+            self.warn(f"kernels of recurrences skipped, to be compiled at first use: {error}")
 
 
 class Wheel(bdist_wheel):

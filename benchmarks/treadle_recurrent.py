@@ -72,7 +72,8 @@ def program(cell: str) -> tuple[Any, Any, Any]:
     optimizer = build_optimizer(recipe, course.batches, decayed(network))
     weights = take_apart(network)
     state = first_state(weights, optimizer.init(weights.trained), recipe.epochs)
-    stretch = make_stretch(task, network, make_step(task, network, optimizer, course.widths), 1000, course.widths)
+    step = make_step(task, network, optimizer, course.widths)
+    stretch = make_stretch(task, network, step, 1000, widths=course.widths)
     orders, _ = course.orders(0, course.batches - 1)
     arguments = (to_device(examples), to_device(examples), orders)
     return compile_once(cell, stretch, state, *arguments, np.int32(0)), state, arguments

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from treadle import kernels
-from treadle.kernels import build, fused, library, scan
+from treadle.kernels import fused, library, scan
+from treadle.native import build
 
 FUSED = os.environ.get("TREADLE_KERNELS") != "scan" and None not in (build.find_compiler(), build.find_headers())
 """Whether the fused kernels can be compiled here, and are not switched off."""

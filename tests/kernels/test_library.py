@@ -1,3 +1,4 @@
+import ctypes
 import os
 import stat
 
@@ -6,7 +7,8 @@ import numpy as np
 import pytest
 
 from treadle import kernels
-from treadle.kernels import build, library
+from treadle.kernels import library
+from treadle.native import build, engine
 from treadle.nn.recurrent import LSTM
 
 
@@ -14,8 +16,8 @@ from treadle.nn.recurrent import LSTM
 def empty_cache(tmp_path, monkeypatch):
     """No library is installed beside the package, and none was compiled before."""
     monkeypatch.setenv("TREADLE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(build, "library_name", lambda: "fused-new.so")
-    monkeypatch.setattr(library, "library_name", lambda: "fused-new.so")
+    for module in (build, engine):
+        monkeypatch.setattr(module, "library_name", lambda part: f"{part}-new.so")
     monkeypatch.delenv("TREADLE_KERNELS", raising=False)
     return tmp_path
 
@@ -39,6 +41,7 @@ def test_a_machine_without_compiler_runs_the_scan_and_says_so(empty_cache, monke
 
 
 def test_a_jaxlib_without_headers_is_named(empty_cache, monkeypatch):
+    monkeypatch.setattr(engine, "load", lambda *, compiling: engine.Engine(ctypes.CDLL(None), "vectors"))
     monkeypatch.setattr(build, "find_headers", lambda: None)
     monkeypatch.setattr(build, "find_compiler", lambda: "c++")
     assert "jaxlib" in load().sentence
@@ -81,7 +84,8 @@ def test_nobody_waits_for_kernels_that_are_there_or_not_wanted(empty_cache, monk
     monkeypatch.setattr(library, "load", lambda: library.Engine(True, "fused"))
     told = []
     (empty_cache / "cache" / "kernels").mkdir(parents=True)
-    (empty_cache / "cache" / "kernels" / "fused-new.so").touch()
+    for part in ("engine", "handlers"):
+        (empty_cache / "cache" / "kernels" / f"{part}-new.so").touch()
     kernels.prepare(told.append)
     assert told == []
     monkeypatch.setattr(library, "load", load)
@@ -126,13 +130,14 @@ def test_the_engine_is_one_sentence(kernels_ready):
     assert kernels.engine().startswith(("fused C++ kernels with", "plain JAX scans"))
 
 
-def test_the_library_is_named_after_what_it_was_made_of(tmp_path, monkeypatch):
-    name = build.library_name()
-    assert name == build.library_name()
+@pytest.mark.parametrize("part", ["engine", "handlers"])
+def test_a_library_is_named_after_what_it_was_made_of(part, tmp_path, monkeypatch):
+    name = build.library_name(part)
+    assert name == build.library_name(part)
     sources = tmp_path / "cpp"
     sources.mkdir()
     for source in build.SOURCES.iterdir():
         (sources / source.name).write_bytes(source.read_bytes() + b"\n")
     monkeypatch.setattr(build, "SOURCES", sources)
-    assert build.library_name() != name
+    assert build.library_name(part) != name
     assert os.path.basename(name) == name  # noqa: PTH119 - a bare file name is what is asked for

@@ -1,24 +1,27 @@
-"""The compiled kernels: found, or compiled on first use, loaded, and made known to XLA."""
+"""The compiled kernels as XLA calls them: found, or compiled on first use, loaded, and made known to XLA."""
 
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from treadle.data.catalogue import cache_folder
-from treadle.kernels.build import BuildError, compile_library, find_compiler, find_headers, library_name
+from treadle.native import engine
+from treadle.native.build import BuildError, compile_library, find_compiler, find_headers
 
 FORWARD, BACKWARD = "treadle_recurrence_forward", "treadle_recurrence_backward"
 LOOKUP, LOOKUP_GRADIENT = "treadle_lookup", "treadle_lookup_gradient"
-INSTALLED = Path(__file__).parent
-INSTRUCTION_SETS = {"avx512": "AVX-512", "avx2": "AVX2", "plain": "the processor's basic vectors"}
+
+
+class Libraries(NamedTuple):
+    """What the kernels are called through."""
+
+    engine: ctypes.CDLL
+    handlers: ctypes.CDLL
 
 
 class Engine(NamedTuple):
@@ -27,7 +30,7 @@ class Engine(NamedTuple):
     fused: bool
     sentence: str
     """For people: what runs, and where that is the slower one, why."""
-    library: ctypes.CDLL | None = None
+    libraries: Libraries | None = None
 
 
 @cache
@@ -37,38 +40,44 @@ def load() -> Engine:
     The environment variable TREADLE_KERNELS chooses otherwise: `scan` for plain JAX, or `avx512`, `avx2` or `plain`
     for the widest instruction set to use.
     """
-    wanted = _wanted()
+    wanted = engine.wanted()
     if wanted == "scan":
         return Engine(False, "plain JAX scans, as TREADLE_KERNELS asks")
-    if wanted not in INSTRUCTION_SETS:
-        return Engine(
-            False, f"plain JAX scans: TREADLE_KERNELS={wanted} is none of scan, {', '.join(INSTRUCTION_SETS)}"
-        )
+    found = engine.load(compiling=True)
+    if found.library is None:
+        slower = ", slower than the fused kernels" if wanted in engine.INSTRUCTION_SETS else ""
+        return Engine(False, f"plain JAX scans{slower}: {found.sentence}")
     try:
-        library = ctypes.CDLL(str(_find()))
+        path = engine.find("handlers") or compile_library("handlers", engine.compiled())
+        libraries = Libraries(found.library, ctypes.CDLL(str(path)))
     except (BuildError, OSError) as error:
         return Engine(False, f"plain JAX scans, slower than the fused kernels: {error}")
+    _connect(libraries)
     for target in (FORWARD, BACKWARD, LOOKUP, LOOKUP_GRADIENT):
-        capsule = jax.ffi.pycapsule(getattr(library, target))  # type: ignore[no-untyped-call]
+        capsule = jax.ffi.pycapsule(getattr(libraries.handlers, target))  # type: ignore[no-untyped-call]
         jax.ffi.register_ffi_target(target, capsule, platform="cpu")
-    return Engine(True, f"fused C++ kernels with {INSTRUCTION_SETS[_choose(library, wanted)]}", library)
+    return Engine(True, f"fused C++ kernels with {found.sentence}", libraries)
 
 
 def prepare(say: Callable[[str], None]) -> None:
     """Load the kernels, and say what a person would otherwise wonder about: a long wait, or a slow engine."""
-    if _wanted() in INSTRUCTION_SETS and _compiled() is None and find_compiler() and find_headers():
-        say("compiling the kernels that read sequences, for this machine: half a minute, once")
-    engine = load()
-    if not engine.fused:
-        say(f"sequences are read by {engine.sentence}")
+    if engine.wanted() in engine.INSTRUCTION_SETS and find_compiler() and find_headers():
+        missing = [part for part in ("engine", "handlers") if engine.find(part) is None]
+        if missing:
+            say("compiling the kernels that read sequences, for this machine: half a minute, once")
+    loaded = load()
+    if not loaded.fused:
+        say(f"sequences are read by {loaded.sentence}")
 
 
 def choose(instruction_set: str) -> str:
     """Use the widest instruction set that this processor has, up to the one named; returns its name."""
-    library = load().library
-    if library is None:
-        raise ValueError(f"no fused kernels to choose from: {load().sentence}")
-    return _choose(library, instruction_set)
+    loaded = load()
+    if loaded.libraries is None:
+        raise ValueError(f"no fused kernels to choose from: {loaded.sentence}")
+    chosen = engine.choose(loaded.libraries.engine, instruction_set)
+    _connect(loaded.libraries)
+    return chosen
 
 
 def serves(dtype: jnp.dtype) -> bool:
@@ -76,26 +85,6 @@ def serves(dtype: jnp.dtype) -> bool:
     return dtype == jnp.float32 and jax.default_backend() == "cpu" and load().fused
 
 
-def _wanted() -> str:
-    """What TREADLE_KERNELS asks for, whether there is such a thing or not."""
-    return os.environ.get("TREADLE_KERNELS") or "avx512"
-
-
-def _choose(library: ctypes.CDLL, instruction_set: str) -> str:
-    choose = library.treadle_choose_engine
-    choose.restype = ctypes.c_char_p
-    return bytes(choose(instruction_set.encode())).decode()
-
-
-def _find() -> Path:
-    return _compiled() or compile_library(_cache())
-
-
-def _compiled() -> Path | None:
-    """The library, where an install or an earlier use has compiled it."""
-    name = library_name()
-    return next((library for folder in (INSTALLED, _cache()) if (library := folder / name).is_file()), None)
-
-
-def _cache() -> Path:
-    return cache_folder() / "kernels"
+def _connect(libraries: Libraries) -> None:
+    """Have XLA's calls answered by the kernels of the chosen instruction set."""
+    libraries.handlers.treadle_use_engine(ctypes.c_void_p(libraries.engine.treadle_engine()))

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from treadle.kernels import build
+from treadle.native import build
 
 PROGRAM = Path(__file__).with_name("sanitize.cpp")
 RUNS = {

@@ -85,10 +85,29 @@ protected:
     ~Pool() = default;
 };
 
+// A direction of a layer that reads and does not learn; made by `Engine::open`.
+class Reader {
+public:
+    Reader(const Sizes& sizes, Index words, bool ready) : sizes(sizes), words(words), ready(ready) {}
+    // `task` with all but the weights. Its tokens, where it has any, are of the reader's own table: their numbers are
+    // codes of the table, and `words` for none, where the reader is `ready`; else as in `Tokens`.
+    virtual void read(const Forward& task, const Shard& shard) const = 0;
+    virtual void close() const = 0;  // in place of a virtual destructor, which all instruction sets would share
+
+    const Sizes sizes;  // features and units
+    const Index words;  // of the table
+    const bool ready;   // with the products of all words and the weights
+
+protected:
+    ~Reader() = default;
+};
+
 // The kernels, compiled for one instruction set.
 struct Engine {
     void (*forward[CELLS])(const Forward&, const Plan&, Pool&);
     void (*backward[CELLS])(const Backward&, const Plan&, Pool&);
+    // Of the task: features and units, the weights, and as `xs` a table of `words` rows, or null.
+    Reader* (*open[CELLS])(const Forward& task, Index words);
 };
 
 namespace plain {

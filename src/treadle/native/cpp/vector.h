@@ -44,6 +44,12 @@ inline void store_first(float* to, Vector vector, Index count) {
     for (Index lane = 0; lane < count; ++lane) to[lane] = vector[lane];
 }
 
+// Asks for numbers that will be read soon, and are not in the nearer caches.
+inline void fetch(const float* from, Index count) {
+    constexpr Index LINE = 64 / sizeof(float);
+    for (Index at = 0; at < count; at += LINE) __builtin_prefetch(from + at, 0, 2);
+}
+
 inline Vector all(float number) { return number - Vector{}; }
 
 // A comparison with NaN is false, so NaN stays NaN: a training that went wrong must not look well.

@@ -66,10 +66,10 @@ public:
     ForwardPass(const Forward& task, const ForwardWeights<Cell>& weights, const Shard& shard, const float* words)
         : task(task), weights(weights), layout(weights.layout), shard(shard), words(words),
           walk{shard, task.sizes.batch, task.reverse},
-          steps_together(chunk_steps(shard.rows)),
-          xs(steps_together * shard.rows), starts(steps_together * shard.rows), hidden(shard.rows),
+          steps_together(task.tokens ? walk.longest() : chunk_steps(shard.rows)),
+          xs(steps_together * shard.rows), begins(steps_together * shard.rows), hidden(shard.rows),
           slots(steps_together * shard.rows),
-          slot_memory(task.gates ? 0 : steps_together * shard.rows * layout.row),
+          slot_memory(task.gates ? 0 : (task.tokens ? 1 : steps_together) * shard.rows * layout.row),
           memory(Cell::MEMORY ? shard.rows * layout.padded_units : 0),
           masked(task.mask ? shard.rows * task.sizes.units : 0) {}
 
@@ -81,7 +81,8 @@ public:
             Index done = 0;
             for (Index step = first; step < last; ++step) {
                 Index rows = walk.active(step);
-                take_step(step, rows, slots + done);
+                coming = step + 1 < last ? walk.active(step + 1) : 0;
+                take_step(step, rows, begins + done, slots + done);
                 done += rows;
             }
         }
@@ -99,33 +100,39 @@ private:
         }
     }
 
-    // Several steps at once, so that the weights are fetched once for all of them.
+    // Several steps at once, so that the weights are fetched once for all of them; all steps where only to point is left.
     void begin_slots(Index first, Index last) {
         const Index features = task.sizes.features;
         Index count = 0;
         for (Index step = first; step < last; ++step)
             for (Index i = 0, rows = walk.active(step); i < rows; ++i, ++count) {
                 slots[count] = task.gates ? task.gates + (step * task.sizes.batch + shard.row[i]) * layout.row
-                                          : slot_memory + count * layout.row;
+                                          : slot_memory + (task.tokens ? i : count) * layout.row;
                 const Index place = walk.place(step, i);
                 if (task.tokens)
-                    copy(slots[count], words + task.tokens->number[place] * layout.row, layout.row);
+                    begins[count] = words + task.tokens->number[place] * layout.row;
                 else
                     xs[count] = task.xs + place * features;
             }
-        if (!task.tokens) multiply_inputs<Cell>(weights, features, count, xs, starts, slots);
+        if (task.tokens) return;
+        multiply_inputs<Cell>(weights, features, count, xs, begins, slots);
+        for (Index i = 0; i < count; ++i) begins[i] = slots[i];
     }
 
-    void take_step(Index step, Index rows, float* const* slot) {
+    // `begin`: of every row the slots with what its input gives; the recurrent product adds to some and leaves others.
+    void take_step(Index step, Index rows, const float* const* begin, float* const* slot) {
         const Index units = task.sizes.units;
         for (Index block = 0; block < layout.blocks; ++block) {
             constexpr Index PANEL = Layout<Cell>::PANEL;
+            if (task.tokens)
+                for (Index i = 0; i < coming; ++i) fetch(begin[rows + i] + block * Layout<Cell>::BLOCK, Layout<Cell>::BLOCK);
             const Index at = block * Layout<Cell>::BLOCK + Layout<Cell>::RECURRENT;
             multiply<Layout<Cell>::PANEL_VECTORS>(rows, {hidden, 0, 1, 0},
                                                   {weights.recurrent + block * PANEL * units, PANEL, 0}, 1, units,
-                                                  {slot, at}, {slot, at});
+                                                  {begin, at}, {slot, at});
             for (Index i = 0; i < rows; ++i)
-                open_gates(step, i, block * Layout<Cell>::UNITS, slot[i] + block * Layout<Cell>::BLOCK);
+                open_gates(step, i, block * Layout<Cell>::UNITS, begin[i] + block * Layout<Cell>::BLOCK,
+                           slot[i] + block * Layout<Cell>::BLOCK);
         }
         for (Index i = 0; i < rows; ++i) {
             const float* h = task.outputs + walk.place(step, i) * units;
@@ -137,7 +144,7 @@ private:
     }
 
     // A block's slots of one row: from sums to gates, memory and hidden state.
-    void open_gates(Index step, Index i, Index first, float* slot) {
+    void open_gates(Index step, Index i, Index first, const float* begin, float* slot) {
         const Index units = task.sizes.units;
         float* h = task.outputs + walk.place(step, i) * units;
         const float* h_before = step ? task.outputs + walk.place(step - 1, i) * units
@@ -147,7 +154,10 @@ private:
             const Index unit = first + u * LANES;
             if (unit >= units) break;
             Vector slots[Cell::SLOTS], vectors[Cell::VECTORS + 1], state;
-            for (int s = 0; s < Cell::SLOTS; ++s) slots[s] = load(slot + (s * Cell::UNIT_VECTORS + u) * LANES);
+            for (int s = 0; s < Cell::SLOTS; ++s) {
+                const bool added = s >= Cell::RECURRENT_SLOT && s < Cell::RECURRENT_SLOT + Cell::GATES;
+                slots[s] = load((added ? slot : begin) + (s * Cell::UNIT_VECTORS + u) * LANES);
+            }
             for (int v = 0; v < Cell::VECTORS; ++v)
                 vectors[v] = load(weights.vectors + v * layout.padded_units + unit);
             state = Cell::MEMORY ? load(memory_row(i) + unit) : load_first(h_before + unit, units - unit);
@@ -188,7 +198,8 @@ private:
     const float* words;
     const Walk walk;
     const Index steps_together;
-    Scratch<const float*> xs, starts, hidden;
+    Index coming = 0;  // rows of the next step
+    Scratch<const float*> xs, begins, hidden;
     Scratch<float*> slots;
     Scratch<float> slot_memory, memory, masked;
 };

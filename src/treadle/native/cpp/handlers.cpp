@@ -1,17 +1,11 @@
 // What XLA calls: arguments checked and handed to the kernels.
-#include <cstdlib>
-#include <string>
-
+#include "denormals.h"
 #include "lookup.h"
 #include "memory.h"
 #include "plan.h"
 #include "pool.h"
 #include "tokens.h"
 #include "xla/ffi/api/ffi.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 namespace ffi = xla::ffi;
 
@@ -22,17 +16,7 @@ using Array = ffi::Buffer<ffi::F32>;
 using Integers = ffi::Buffer<ffi::S32>;
 using Out = ffi::Result<Array>;
 
-const Engine* chosen = &plain::engine;
-
-// Numbers too small for full precision count as zero, as in XLA's own loops: they are slow, and a thread of the pool
-// might treat them in another way than the caller.
-struct FlushDenormals {
-#if defined(__x86_64__)
-    const unsigned before = _mm_getcsr();
-    FlushDenormals() { _mm_setcsr(before | 0x8040); }
-    ~FlushDenormals() { _mm_setcsr(before); }
-#endif
-};
+const Engine* engine = nullptr;  // set before any handler is known to XLA
 
 // XLA takes fresh memory for every run of a program, and touching it page by page costs as much time as the arithmetic.
 void enlarge_pages(Out& array) { treadle::enlarge_pages(array->untyped_data(), array->size_bytes()); }
@@ -146,7 +130,7 @@ ffi::Error forward(ffi::ThreadPool threads, std::int64_t cell, bool reverse, Arr
     task.gates = present(gates);
     task.cells = present(cells);
     for (Out* array : {&outputs, &gates, &cells}) enlarge_pages(*array);
-    return run(task, xs, codes, lengths, threads, chosen->forward[cell]);
+    return run(task, xs, codes, lengths, threads, engine->forward[cell]);
 }
 
 ffi::Error backward(ffi::ThreadPool threads, std::int64_t cell, bool reverse, Array xs, Integers codes,
@@ -175,7 +159,7 @@ ffi::Error backward(ffi::ThreadPool threads, std::int64_t cell, bool reverse, Ar
     task.d_bias = d_bias->typed_data();
     task.d_vectors = d_vectors->typed_data();
     enlarge_pages(d_xs);
-    return run(task, xs, codes, lengths, threads, chosen->backward[cell]);
+    return run(task, xs, codes, lengths, threads, engine->backward[cell]);
 }
 
 // What both handlers begin with: cell and direction, inputs (or table and codes) and lengths.
@@ -232,23 +216,5 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(treadle_lookup_gradient, treadle::lookup_gradient,
                                   .Arg<treadle::Array>()
                                   .Ret<treadle::Array>());
 
-// The widest instruction set of this processor that is at most `name`; returns its name.
-TREADLE_EXPORT const char* treadle_choose_engine(const char* name) {
-    const std::string most = name;
-    treadle::chosen = &treadle::plain::engine;
-#if defined(__x86_64__)
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    // All that build.py compiles the widest engine for: some processors have only a part.
-    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (most == "avx512" && avx2 && avx512) {
-        treadle::chosen = &treadle::avx512::engine;
-        return "avx512";
-    }
-    if (most != "plain" && avx2) {
-        treadle::chosen = &treadle::avx2::engine;
-        return "avx2";
-    }
-#endif
-    return "plain";
-}
+// The kernels that the handlers call from now on.
+TREADLE_EXPORT void treadle_use_engine(const treadle::Engine* engine) { treadle::engine = engine; }
