@@ -21,8 +21,9 @@ _MARKUP = re.compile(
 )
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _INVISIBLE = "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufe0e\ufe0f\ufeff"
-_ONE_FORM = str.maketrans({**dict.fromkeys(_INVISIBLE, None), "\u2019": "'", "\u2018": "'", "\u02bc": "'"})
-_HALF_OF_A_PAIR = re.compile("[\ud800-\udfff]")
+_APOSTROPHES = "\u2019\u2018\u02bc"
+_ONE_FORM = {**dict.fromkeys(_INVISIBLE, ""), **dict.fromkeys(_APOSTROPHES, "'")}
+_ODD = re.compile(f"[{_INVISIBLE}{_APOSTROPHES}\ud800-\udfff]")
 
 
 def make_clean(recipe: TextRecipe) -> Clean:
@@ -43,7 +44,7 @@ def make_clean(recipe: TextRecipe) -> Clean:
                 # Only those ended by a semicolon: an address may well hold `&copy=2`.
                 text = _ENTITY.sub(_resolved, text)
         if not text.isascii():
-            text = _HALF_OF_A_PAIR.sub("\ufffd", text.translate(_ONE_FORM))
+            text = _ODD.sub(_in_one_form, text)
         text = text.strip()
         if drops_scheme:
             text = without_scheme(text)
@@ -57,3 +58,7 @@ def make_clean(recipe: TextRecipe) -> Clean:
 def _resolved(entity: re.Match[str]) -> str:
     text = entity[0]
     return html.unescape(text) if text[1] == "#" else html5.get(text[1:], text)
+
+
+def _in_one_form(odd: re.Match[str]) -> str:
+    return _ONE_FORM.get(odd[0], "\ufffd")

@@ -19,16 +19,18 @@ from treadle.features.cleaning import Clean, make_clean
 from treadle.features.cutting import Cut, make_cut
 from treadle.features.vocabulary import (
     FIRST,
+    PACKED_UNKNOWN,
     PADDING,
-    UNKNOWN,
     UNKNOWN_TOKEN,
+    WIDTH,
     Vocabulary,
     learn_vocabulary,
     restore_vocabulary,
+    unpack,
 )
 from treadle.text_recipe import TextRecipe
 
-S = TypeVar("S", str, list[str], list[int])
+S = TypeVar("S", str, list[str], list[int], bytes)
 
 CHARACTERS = 100
 """Characters of a text that are looked at for each token kept: one of any size costs no more than a long one."""
@@ -68,10 +70,10 @@ class Text:
             shape (rows,), at least 1; where the recipe asks for affixes, `affixes`, int32 of shape (rows, tokens of the
             longest, slots), padded with -1, see `Affixes`.
         """
-        rows = [self.numbers(*texts) for texts in _rows(columns, self.columns)]
-        lengths = np.fromiter(map(len, rows), np.int32, len(rows))
+        rows = [self._packed(texts) for texts in _rows(columns, self.columns)]
+        lengths = np.fromiter(map(len, rows), np.int32, len(rows)) // WIDTH
         tokens = np.full((len(rows), lengths.max(initial=1)), PADDING, np.int32)
-        tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = np.fromiter(chain.from_iterable(rows), np.int32)
+        tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = np.frombuffer(b"".join(rows), np.int32)
         inputs = {"tokens": tokens, "lengths": lengths}
         return inputs | {"affixes": self._affixes_of(columns, tokens.shape[1])} if self.recipe.affixes else inputs
 
@@ -84,8 +86,11 @@ class Text:
 
     def numbers(self, *texts: str) -> list[int]:
         """The numbers of the tokens of a row's texts: as many as the recipe's `length` at most, one at least."""
+        return unpack(self._packed(texts))
+
+    def _packed(self, texts: tuple[str, ...]) -> bytes:
         # A token comes from one piece of the cut or more, so that no more pieces than tokens are needed.
-        return self.keep(self.vocabulary.numbers(self.cut(*texts))) or [UNKNOWN]
+        return self.keep(self.vocabulary.packed(self.cut(*texts)), WIDTH) or PACKED_UNKNOWN
 
     def cuts(self, columns: Columns) -> list[list[str]]:
         """The words or characters of every row's whole text, however long it is."""
@@ -103,8 +108,7 @@ class Text:
     def _cut_cleaned(self, clean: Clean, texts: tuple[str, ...]) -> list[str]:
         if _stays_cut(self.recipe):
             return self.keep([clean(token[:LONGEST]) for text in texts for token in self._at_blanks(text)])
-        looked_at = (self.keep(text.strip(), CHARACTERS) for text in texts)
-        return self.keep(self._cut(_joined(map(clean, looked_at))))
+        return self.keep(self._cut(_joined([clean(self.keep(text.strip(), CHARACTERS)) for text in texts])))
 
     def _at_blanks(self, text: str) -> list[str]:
         """What stands between the blanks of a text, as much as is read of it."""

@@ -7,24 +7,25 @@ from cleaned texts; a hash needs no file.
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
-from typing import Any, Protocol, TypeVar
+from itertools import chain, repeat
+from typing import Any, Protocol
 from zlib import crc32
 
 from treadle.errors import BundleError
 from treadle.features.cutting import pattern_of
 from treadle.text_recipe import TextRecipe
 
-N = TypeVar("N", int, list[int], bytes)
-
 PADDING, UNKNOWN = 0, 1
 PADDING_TOKEN, UNKNOWN_TOKEN = "[PAD]", "[UNK]"
 FIRST = 2
 """The first number of a known token."""
+WIDTH = 4
+"""Bytes of a number: an int32."""
 
 _MARK: dict[str, Any] = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": False}
 """Puts a sign before every word, so that its first piece is told from the others. A sign after it would do as well, but
@@ -32,6 +33,19 @@ the library numbers such pieces in an order that differs from run to run."""
 _REMEMBERED, _LONGEST = 2**16, 32
 """Words whose numbers are kept at hand, and their most characters: whoever sends texts chooses the words, and must not
 choose how much memory they take."""
+
+
+def pack(*numbers: int) -> bytes:
+    """Numbers as the bytes of int32."""
+    return array("i", numbers).tobytes()
+
+
+def unpack(packed: bytes) -> list[int]:
+    """The numbers that were packed."""
+    return array("i", packed).tolist()
+
+
+PACKED_UNKNOWN = pack(UNKNOWN)
 
 
 class Vocabulary(Protocol):
@@ -51,14 +65,13 @@ class Vocabulary(Protocol):
         """The numbers of a text's tokens."""
         ...
 
+    def packed(self, cut: list[str]) -> bytes:
+        """The same as the bytes of int32, which take less time to find and to put together."""
+        ...
+
     def document(self) -> str | None:
         """The content of tokenizer.json; None where there is nothing to store."""
         ...
-
-
-class _Known(dict[str, int]):
-    def __missing__(self, token: str) -> int:
-        return UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -85,11 +98,14 @@ class Learnt:
         return len(self.tokens)
 
     @cached_property
-    def _known(self) -> _Known:
-        return _Known(zip(self.tokens[FIRST:], range(FIRST, self.size), strict=True))
+    def _known(self) -> dict[str, bytes]:
+        return {token: pack(number) for number, token in enumerate(self.tokens[FIRST:], FIRST)}
 
     def numbers(self, cut: list[str]) -> list[int]:
-        return list(map(self._known.__getitem__, cut))
+        return unpack(self.packed(cut))
+
+    def packed(self, cut: list[str]) -> bytes:
+        return b"".join(map(self._known.get, cut, repeat(PACKED_UNKNOWN)))
 
     def document(self) -> str:
         model = {
@@ -100,7 +116,7 @@ class Learnt:
         return _to_json(self.pattern, model)
 
 
-def remember(known: dict[str, N], word: str, found: N) -> None:
+def remember(known: dict[str, bytes], word: str, found: bytes) -> None:
     """Keep what was found out of a word among what is known of others, within bounds."""
     if len(word) > _LONGEST:
         return
@@ -109,18 +125,18 @@ def remember(known: dict[str, N], word: str, found: N) -> None:
     known[word] = found
 
 
-class _Hashed(dict[str, int]):
+class _Hashed(dict[str, bytes]):
     """Numbers by hash, remembered: most words of a text are frequent ones."""
 
     def __init__(self, values: int) -> None:
         super().__init__()
         self._values = values
 
-    def __missing__(self, token: str) -> int:
+    def __missing__(self, token: str) -> bytes:
         if not token:
-            return UNKNOWN
+            return PACKED_UNKNOWN
         # Python's own hash differs from process to process.
-        number = FIRST + crc32(token.encode("utf-8")) % self._values
+        number = pack(FIRST + crc32(token.encode("utf-8")) % self._values)
         remember(self, token, number)
         return number
 
@@ -144,13 +160,16 @@ class Hashed:
         return _Hashed(self.values)
 
     def numbers(self, cut: list[str]) -> list[int]:
-        return list(map(self._numbers.__getitem__, cut))
+        return unpack(self.packed(cut))
+
+    def packed(self, cut: list[str]) -> bytes:
+        return b"".join(map(self._numbers.__getitem__, cut))
 
     def document(self) -> None:
         return None
 
 
-class _Pieces(dict[str, list[int]]):
+class _Pieces(dict[str, bytes]):
     """The pieces of every word, remembered."""
 
     def __init__(self, document: str) -> None:
@@ -159,8 +178,8 @@ class _Pieces(dict[str, list[int]]):
         super().__init__()
         self._tokenizer = Tokenizer.from_str(document)
 
-    def __missing__(self, word: str) -> list[int]:
-        pieces: list[int] = self._tokenizer.encode(word, add_special_tokens=False).ids
+    def __missing__(self, word: str) -> bytes:
+        pieces = pack(*self._tokenizer.encode(word, add_special_tokens=False).ids)
         remember(self, word, pieces)
         return pieces
 
@@ -205,7 +224,10 @@ class BytePairs:
         return _Pieces(self.written)
 
     def numbers(self, cut: list[str]) -> list[int]:
-        return list(chain.from_iterable(map(self._pieces.__getitem__, cut)))
+        return unpack(self.packed(cut))
+
+    def packed(self, cut: list[str]) -> bytes:
+        return b"".join(map(self._pieces.__getitem__, cut))
 
     def document(self) -> str:
         return self.written
