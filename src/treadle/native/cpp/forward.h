@@ -71,6 +71,7 @@ public:
           slots(steps_together * shard.rows),
           slot_memory(task.gates ? 0 : (task.tokens ? 1 : steps_together) * shard.rows * layout.row),
           memory(Cell::MEMORY ? shard.rows * layout.padded_units : 0),
+          latest(task.outputs ? 0 : 2 * shard.rows * task.sizes.units),
           masked(task.mask ? shard.rows * task.sizes.units : 0) {}
 
     void run() {
@@ -135,7 +136,7 @@ private:
                            slot[i] + block * Layout<Cell>::BLOCK);
         }
         for (Index i = 0; i < rows; ++i) {
-            const float* h = task.outputs + walk.place(step, i) * units;
+            const float* h = state(step, i);
             if (task.mask)
                 mask_row(i, h);
             else
@@ -146,9 +147,8 @@ private:
     // A block's slots of one row: from sums to gates, memory and hidden state.
     void open_gates(Index step, Index i, Index first, const float* begin, float* slot) {
         const Index units = task.sizes.units;
-        float* h = task.outputs + walk.place(step, i) * units;
-        const float* h_before = step ? task.outputs + walk.place(step - 1, i) * units
-                                     : task.h0 + shard.row[i] * units;
+        float* h = state(step, i);
+        const float* h_before = step ? state(step - 1, i) : task.h0 + shard.row[i] * units;
         float* kept = task.cells ? task.cells + (step * task.sizes.batch + shard.row[i]) * layout.padded_units : nullptr;
         for (int u = 0; u < Cell::UNIT_VECTORS; ++u) {
             const Index unit = first + u * LANES;
@@ -173,15 +173,21 @@ private:
         const Index units = task.sizes.units;
         for (Index i = 0; i < shard.rows; ++i) {
             const Index row = shard.row[i] * units, length = shard.length[i];
-            const float* h = length ? task.outputs + walk.place(length - 1, i) * units : task.h0 + row;
+            const float* h = length ? state(length - 1, i) : task.h0 + row;
             copy(task.h_final + row, h, units);
             if (Cell::MEMORY) copy(task.c_final + row, memory_row(i), units);
-            for (Index time = length; time < task.sizes.steps; ++time)
+            for (Index time = length; task.outputs && time < task.sizes.steps; ++time)
                 clear(task.outputs + time * task.sizes.batch * units + row, units);
         }
     }
 
     float* memory_row(Index i) { return memory + i * layout.padded_units; }
+
+    // The hidden state after a step; where nobody asks for all of them, a row's last two are there.
+    float* state(Index step, Index i) const {
+        return task.outputs ? task.outputs + walk.place(step, i) * task.sizes.units
+                            : latest + (step % 2 * shard.rows + i) * task.sizes.units;
+    }
 
     void mask_row(Index i, const float* h) {
         const Index units = task.sizes.units;
@@ -201,7 +207,7 @@ private:
     Index coming = 0;  // rows of the next step
     Scratch<const float*> xs, begins, hidden;
     Scratch<float*> slots;
-    Scratch<float> slot_memory, memory, masked;
+    Scratch<float> slot_memory, memory, latest, masked;
 };
 
 template <class Cell>

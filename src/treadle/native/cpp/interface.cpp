@@ -79,7 +79,8 @@ TREADLE_EXPORT treadle::Reader* treadle_open_reader(std::int64_t cell, std::int6
 }
 
 // One batch, on the calling thread; may be called by several threads at once. Of `xs` and `codes` one is null; h0 and c0
-// are null for zeros, c0 and c_final for cells without memory. False where memory does not suffice.
+// are null for zeros, c0 and c_final for cells without memory, `outputs` where only the final states are wanted. False
+// where memory does not suffice.
 TREADLE_EXPORT bool treadle_read(const treadle::Reader* reader, std::int64_t steps, std::int64_t batch, bool reverse,
                                  const float* xs, const std::int32_t* codes, const std::int32_t* lengths,
                                  const float* h0, const float* c0, float* outputs, float* h_final, float* c_final) {

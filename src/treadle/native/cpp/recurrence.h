@@ -41,7 +41,7 @@ struct Forward {
     const Tokens* tokens;      // null where xs holds the inputs themselves
     const float *h0, *c0;      // (batch, units); c0 is null for cells without memory
     const float* mask;         // (batch, units), multiplies h before the recurrent product; null for none
-    float* outputs;            // (steps, batch, units)
+    float* outputs;            // (steps, batch, units); null where only the final states are wanted
     float *h_final, *c_final;  // (batch, units): the states at each row's length
     float* gates;              // (steps, batch, kept_width): for the backward pass; null when it will not come
     float* cells;              // (steps, batch, padded_units): likewise; null for cells without memory
