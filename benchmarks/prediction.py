@@ -87,7 +87,7 @@ def long_file(bundle: Path, folder: Path) -> list[Figure]:
 
 
 def _repeat(path: Path, rows: int) -> None:
-    with find("bank_churn").open(newline="") as source:
+    with find("bank_churn")[0].open(newline="") as source:
         lines = list(csv.reader(source))
     body = "".join(",".join(line) + "\n" for line in lines[1:])
     with path.open("w") as target:
