@@ -1,5 +1,6 @@
 """A small shop whose customers buy or not, one bundle trained on it, and the command line to run."""
 
+import ctypes
 import re
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import treadle
 from treadle import cli
 from treadle.bundle.bundle import Bundle
 from treadle.bundle.language import Cut, State
+from treadle.native import engine
+from treadle.native.build import find_compiler
 
 # How long an example takes says more of the machine's load than of the code.
 settings.register_profile("untimed", deadline=None)
@@ -86,6 +89,15 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 def trained(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> treadle.Run:
     """A run that predicts who buys: two classes."""
     return treadle.fit(shop.recipe(), out=tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="session")
+def library() -> ctypes.CDLL | None:
+    """The compiled engine, which must be there wherever it can be compiled; None where it is switched off."""
+    found = engine.load(compiling=True)
+    there = engine.wanted() in engine.INSTRUCTION_SETS and find_compiler() is not None
+    assert (found.library is not None) == there, found.sentence
+    return found.library
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ using Floats = std::vector<float>;
 namespace {
 
 constexpr Index GATES[] = {1, 1, 4, 4, 3, 3}, SLOTS[] = {0, 0, 4, 4, 3, 4}, VECTORS[] = {0, 0, 0, 3, 0, 1};
-constexpr Index TABLE = 4;
 
 std::mt19937 random_bits(7);
 
@@ -34,16 +33,35 @@ bool finite(const Floats& numbers) {
     return true;
 }
 
-// One layer forwards and backwards; false where a result is no number or stands where none should.
-bool run(int cell, Sizes sizes, bool reverse, bool masked, bool kept, bool from_table, Index threads) {
+// A reader that outlives the weights it is given.
+Reader* open_reader(int cell, const Sizes& sizes, Floats input, Floats recurrent, Floats bias, Floats vectors,
+                    const float* table, Index words) {
+    Forward task = {};
+    task.sizes = {0, 0, sizes.features, sizes.units};
+    task.weights = {input.data(), recurrent.data(), bias.data(), vectors.data()};
+    task.xs = table;
+    return plain::engine.open[cell](task, words);
+}
+
+// Reads every shard on a thread of its own.
+void read_shards(const Reader& reader, const Forward& task, const Plan& plan) {
+    std::vector<std::thread> readers;
+    for (Index shard = 0; shard < plan.shards; ++shard)
+        readers.emplace_back([&, shard] { reader.read(task, {1, plan.shard + shard}); });
+    for (std::thread& each : readers) each.join();
+}
+
+// One layer forwards and backwards, and forwards by a reader; false where a result is no number, stands where none
+// should, or is another one by a reader.
+bool run(int cell, Sizes sizes, bool reverse, bool masked, bool kept, bool from_table, Index threads, Index table = 4) {
     const Index gates = GATES[cell], padded = (sizes.units + WIDEST - 1) / WIDEST * WIDEST;
     const Index rows = sizes.batch * sizes.units, steps = sizes.steps * sizes.batch;
     const bool memory = cell == LSTM || cell == PEEPHOLE_LSTM || cell == COUPLED_LSTM;
     std::vector<std::int32_t> lengths(sizes.batch);
     for (std::int32_t& length : lengths) length = random_bits() % (sizes.steps + 1);
     std::vector<std::int32_t> codes(steps);
-    for (std::int32_t& code : codes) code = static_cast<std::int32_t>(random_bits() % (TABLE + 2)) - 1;
-    const Words words(codes.data(), lengths.data(), sizes.steps, sizes.batch, TABLE);
+    for (std::int32_t& code : codes) code = static_cast<std::int32_t>(random_bits() % (table + 2)) - 1;
+    const Words words(codes.data(), lengths.data(), sizes.steps, sizes.batch, table);
     const Tokens named = words.tokens(), *tokens = from_table ? &named : nullptr;
     std::vector<std::thread> helpers;
     auto schedule = [&](std::function<void()> job) { helpers.emplace_back(job); };
@@ -52,7 +70,7 @@ bool run(int cell, Sizes sizes, bool reverse, bool masked, bool kept, bool from_
 
     const Floats input = normal(sizes.features * gates * sizes.units), recurrent = normal(sizes.units * gates * sizes.units);
     const Floats bias = normal(gates * sizes.units), vectors = normal(VECTORS[cell] * sizes.units);
-    const Floats xs = normal((from_table ? TABLE : steps) * sizes.features), h0 = normal(rows), c0 = normal(memory ? rows : 0);
+    const Floats xs = normal((from_table ? table : steps) * sizes.features), h0 = normal(rows), c0 = normal(memory ? rows : 0);
     const Floats mask = normal(masked ? rows : 0);
     Floats outputs(steps * sizes.units, NAN), h_final(rows, NAN), c_final(memory ? rows : 0, NAN);
     Floats kept_gates(kept ? steps * SLOTS[cell] * padded : 0), kept_cells(kept && memory ? steps * padded : 0);
@@ -68,6 +86,31 @@ bool run(int cell, Sizes sizes, bool reverse, bool masked, bool kept, bool from_
         for (Index time = lengths[row]; time < sizes.steps; ++time)
             for (Index unit = 0; unit < sizes.units; ++unit)
                 good = good && outputs[(time * sizes.batch + row) * sizes.units + unit] == 0.0f;
+    if (!masked) {
+        Reader* reader = open_reader(cell, sizes, input, recurrent, bias, vectors, from_table ? xs.data() : nullptr, table);
+        std::vector<std::int32_t> numbers = codes;
+        for (std::int32_t& number : numbers)
+            if (number < 0) number = static_cast<std::int32_t>(table);
+        const Tokens all = {table, table + 1, nullptr, numbers.data()};
+        Floats read(outputs.size(), NAN), h_read(rows, NAN), c_read(c_final.size(), NAN);
+        Forward task = {};
+        task.sizes = sizes;
+        task.reverse = reverse;
+        task.xs = from_table ? nullptr : xs.data();
+        task.tokens = !from_table ? nullptr : reader->ready ? &all : &named;
+        task.h0 = h0.data();
+        task.c0 = memory ? c0.data() : nullptr;
+        task.outputs = read.data();
+        task.h_final = h_read.data();
+        task.c_final = memory ? c_read.data() : nullptr;
+        read_shards(*reader, task, shares.plan());
+        good = good && read == outputs && h_read == h_final && c_read == c_final;
+        task.outputs = nullptr;
+        h_read.assign(rows, NAN);
+        reader->read(task, shares.plan());
+        good = good && h_read == h_final && c_read == c_final;
+        reader->close();
+    }
     if (kept) {
         const Floats d_outputs = normal(steps * sizes.units), d_h = normal(rows), d_c = normal(c0.size());
         Floats d_xs(xs.size(), NAN), d_h0(rows, NAN), d_c0(c0.size(), NAN), d_input(input.size(), NAN);
@@ -126,6 +169,11 @@ int main() {
                                 sizes.steps, sizes.batch, sizes.features, sizes.units, way);
                     return 1;
                 }
+    // More words than products are kept of.
+    if (!run(LSTM, {3, 5, 1, 64}, false, false, false, true, 1, (1 << 16) + 1)) {
+        std::printf("a large table: wrong\n");
+        return 1;
+    }
     if (!run_lookup()) {
         std::printf("lookup: wrong\n");
         return 1;
