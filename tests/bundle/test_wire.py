@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from treadle.bundle.graph import Graph
-from treadle.bundle.wire import refuse_external_data, tensors
+from treadle.bundle.wire import field, fields, refuse_external_data, tensors
 from treadle.errors import BundleError
 
 
@@ -105,3 +107,14 @@ def _length(content: bytes) -> bytes:
         encoded.append(value & 0x7F | 0x80)
         value >>= 7
     return bytes([*encoded, value])
+
+
+@given(st.lists(st.tuples(st.integers(1, 300), st.integers(0, 2**63) | st.binary(max_size=200))))
+def test_fields_that_are_written_come_back(pairs: list[tuple[int, int | bytes]]) -> None:
+    message = b"".join(part for number, value in pairs for part in field(number, value))
+    found = [
+        (number, value if isinstance(value, int) else bytes(value)) for number, value in fields(memoryview(message))
+    ]
+    assert found == pairs
+    inner = list(fields(memoryview(b"".join(field(7, [b"ab", memoryview(message)])))))
+    assert [(number, bytes(value)) for number, value in inner if not isinstance(value, int)] == [(7, b"ab" + message)]

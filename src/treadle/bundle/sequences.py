@@ -1,4 +1,4 @@
-"""Networks that answer at the tokens of a text, in ONNX Runtime: asked at one token, at all, or step by step."""
+"""Networks that answer at the tokens of a text, asked at one token, at all, or step by step."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ Inputs = dict[str, NDArray[Any]]
 States = tuple[NDArray[np.float32], ...]
 """The state of every layer, each of shape (directions, rows, units)."""
 
-TOKENS = 2**15
-"""Tokens given to the network at a time, padding included."""
+TOKENS = 2**13
+"""Tokens given to the network at a time, padding included, so that what its layers hold stays in the processor's
+cache."""
 NUMBERS = 2**22
 """Most numbers that it answers at a time."""
 STEPS = 256
@@ -38,10 +39,10 @@ class Answered(NamedTuple):
 
 
 class SequenceSession:
-    """A session of ONNX Runtime with a network that answers where it is asked.
+    """A session with a network that answers where it is asked.
 
     Args:
-        session: of the graph.
+        session: of the graph, of ONNX Runtime or in stages.
         name: of the bundle, for errors.
         weights: of the bundle, where a learnt state stands.
     """

@@ -1,30 +1,31 @@
-"""A bundle's network, opened by ONNX Runtime."""
+"""A bundle's network, opened: in ONNX Runtime, its recurrent layers in the compiled engine where that is there."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from treadle.bundle.bundle import Bundle
+from treadle.bundle.layers import ReadError
+from treadle.bundle.stages import Stages, open_stages
 from treadle.errors import BundleError
 
 
-def open_session(bundle: Bundle) -> Any:
-    """A session of ONNX Runtime with the bundle's network.
+def open_session(bundle: Bundle, *, staged: bool = True) -> Any:
+    """A session with the bundle's network: one of ONNX Runtime, or `Stages`, which is asked in the same way.
+
+    Args:
+        bundle: whose.
+        staged: have recurrent layers read by the compiled engine, where it is there.
 
     Raises:
         BundleError: it cannot be opened, or does not fit the bundle's features and answers.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    # A row or a block is too small to share among threads; callers that have several run blocks side by side.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(bundle.onnx, options, providers=["CPUExecutionProvider"])
-    except network_errors() as error:
-        raise BundleError(f"bundle {bundle.name!r}: ONNX Runtime cannot open its network: {error}") from None
+    session = _open_stages(bundle.onnx) if staged else None
+    if session is None:
+        try:
+            session = _open(bundle.onnx)
+        except network_errors() as error:
+            raise BundleError(f"bundle {bundle.name!r}: ONNX Runtime cannot open its network: {error}") from None
     features = bundle.features
     widths = {"numbers": len(features.number_names), "codes": len(features.code_names)}
     due: dict[str, int | str] = {name: width for name, width in widths.items() if width}
@@ -46,11 +47,30 @@ def open_session(bundle: Bundle) -> Any:
     return session
 
 
+def _open(model: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # A row or a block is too small to share among threads; callers that have several run blocks side by side.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _open_stages(model: bytes) -> Stages | None:
+    try:
+        return open_stages(model, _open)
+    except network_errors():
+        return None  # of the whole model ONNX Runtime says what is wrong, or there is nothing wrong with it
+
+
 def network_errors() -> tuple[type[Exception], ...]:
-    """What ONNX Runtime raises for a model it cannot open or run; the classes have no common base of their own."""
+    """What a session raises for a model it cannot open or run; the classes have no common base of their own."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     return (
+        ReadError,
         state.Fail,
         state.InvalidArgument,
         state.InvalidGraph,

@@ -19,6 +19,9 @@ from treadle.bundle.generation import open_language
 from treadle.bundle.golden import TOLERANCE
 from treadle.bundle.predictor import Predictor
 from treadle.bundle.replay import rewrite
+from treadle.bundle.sequences import SequenceSession
+from treadle.bundle.session import network_errors, open_session
+from treadle.bundle.stages import Stages
 from treadle.data.sources import from_rows
 from treadle.errors import BundleError, ContractError, GenerationError
 
@@ -68,10 +71,13 @@ def _checks(path: Path) -> Iterator[Check]:
         yield Check(name="manifest", passed=True, detail=f"made by Treadle {bundle.treadle}, all members as described")
         predictor = Predictor(bundle)
         yield Check(name="network", passed=True, detail=f"opened by ONNX Runtime, sha256 {digest_of(bundle.onnx)[:16]}")
+        staged = isinstance(open_session(bundle), Stages)
     except BundleError as error:
         yield Check(name="bundle", passed=False, detail=str(error))
         return
     looks: dict[str, _Look] = {"weights": _weights, "golden rows": _golden, "batches": _batches, "order": _order}
+    if staged:
+        looks["recurrent layers"] = _recurrent
     if predictor.bundle.features.text is not None:
         looks["padding"] = _padding
     if predictor.task == "next_word":
@@ -137,6 +143,32 @@ def _alike(now: Any, was: Any) -> bool:
     if isinstance(now, list) and isinstance(was, list):
         return len(now) == len(was) and all(map(_alike, now, was))
     return bool(now == was)
+
+
+def _recurrent(predictor: Predictor) -> str:
+    """Whether the compiled engine reads as ONNX Runtime's operators do: as close as two machines, no closer, since it
+    adds in another order."""
+    bundle = predictor.bundle
+    table = from_rows([dict(row) for row in bundle.golden.rows], source="golden rows")
+    readied = predictor.ready(table)
+    now, was = (
+        predictor.kept(readied, _outputs(bundle, open_session(bundle, staged=staged), readied.inputs))
+        for staged in (True, False)
+    )
+    message = "golden row {row} is answered {now} by the compiled engine, {was} by ONNX Runtime alone"
+    farthest = _require_near(now, was, TOLERANCE, message)
+    return f"read by the compiled engine as by ONNX Runtime alone, within {farthest:.1g}"
+
+
+def _outputs(bundle: Bundle, session: Any, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+    """The raw outputs of these rows in a session of their network."""
+    if bundle.features.sequence is not None:
+        return SequenceSession(session, bundle.name, bundle.weights).run(inputs, bundle.answers.outputs)
+    try:
+        outputs: NDArray[np.float32] = session.run(("outputs",), inputs)[0]
+    except network_errors() as error:
+        raise BundleError(f"bundle {bundle.name!r}: its network cannot be run: {error}") from None
+    return outputs
 
 
 def _batches(predictor: Predictor) -> str:

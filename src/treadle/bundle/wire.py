@@ -1,4 +1,4 @@
-"""Reads the tensors of an ONNX model straight from its protobuf bytes, which needs no `onnx` package.
+"""Reads and writes protobuf messages, and reads the tensors of an ONNX model, which needs no `onnx` package.
 
 Field numbers are those of onnx.proto (ONNX IR version 9); the encoding is that of the protobuf documentation.
 """
@@ -6,7 +6,7 @@ Field numbers are those of onnx.proto (ONNX IR version 9); the encoding is that 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,9 +72,9 @@ def _walk(message: memoryview, kind: str, depth: int) -> Iterator[Tensor]:
     if depth > _DEEPEST:
         raise ValueError("its graphs are nested too deeply")
     if kind == "tensor":
-        yield _tensor(message)
+        yield tensor(message)
         return
-    for number, value in _fields(message):
+    for number, value in fields(message):
         inner = _PATHS[kind].get(number)
         if inner is not None:
             if isinstance(value, int):
@@ -82,10 +82,15 @@ def _walk(message: memoryview, kind: str, depth: int) -> Iterator[Tensor]:
             yield from _walk(value, inner, depth + 1)
 
 
-def _tensor(message: memoryview) -> Tensor:
+def tensor(message: memoryview) -> Tensor:
+    """The constant in a message TensorProto; its numbers are not copied.
+
+    Raises:
+        IndexError, ValueError: it is none, or has other numbers than its shape needs.
+    """
     shape: list[int] = []
     dtype, name, external, raw = 0, "", False, None
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if isinstance(value, int):
             if number == 1:
                 shape.append(value)
@@ -94,7 +99,7 @@ def _tensor(message: memoryview) -> Tensor:
             elif number == 14:
                 external = external or value != 0
         elif number == 1:
-            shape += _packed(value)
+            shape += packed(value)
         elif number == 8:
             name = bytes(value).decode("utf-8", "replace")
         elif number == 9:
@@ -110,8 +115,12 @@ def _tensor(message: memoryview) -> Tensor:
     return Tensor(name, external, array)
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of every field: an integer, or the bytes of a message, a text or an array."""
+def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Number and value of every field: an integer, or the bytes of a message, a text or an array.
+
+    Raises:
+        IndexError, ValueError: the bytes are no protobuf message.
+    """
     place = 0
     while place < len(message):
         tag, place = _varint(message, place)
@@ -132,7 +141,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         place += length
 
 
-def _packed(values: memoryview) -> list[int]:
+def packed(values: memoryview) -> list[int]:
+    """The integers of a field that holds them all."""
     numbers, place = [], 0
     while place < len(values):
         number, place = _varint(values, place)
@@ -151,3 +161,23 @@ def _varint(message: memoryview, place: int) -> tuple[int, int]:
         shift += 7
         if shift > 63:
             raise ValueError("a number is longer than 64 bits")
+
+
+def field(
+    number: int, value: int | bytes | memoryview | str | Sequence[bytes | memoryview]
+) -> list[bytes | memoryview]:
+    """A field of a message, in parts to be joined: an integer, a text, or a message, which may be in parts itself."""
+    if isinstance(value, int):
+        return [_as_varint(number << 3) + _as_varint(value)]
+    if isinstance(value, str):
+        value = value.encode()
+    parts = [value] if isinstance(value, bytes | memoryview) else list(value)
+    return [_as_varint(number << 3 | 2) + _as_varint(sum(map(len, parts))), *parts]
+
+
+def _as_varint(value: int) -> bytes:
+    digits = bytearray()
+    while value > 0x7F:
+        digits.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*digits, value])
