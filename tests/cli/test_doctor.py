@@ -9,6 +9,8 @@ import pytest
 from treadle import kernels
 from treadle.cli import doctor
 from treadle.errors import install_command
+from treadle.native import engine
+from treadle.native.engine import Engine
 
 
 def test_doctor_says_that_nothing_is_missing(packaged_data_only: None, run: Callable[..., Any]):
@@ -23,9 +25,19 @@ def test_doctor_prints_json(packaged_data_only: None, run: Callable[..., Any]):
     assert found["cores"] == len(os.sched_getaffinity(0))
     assert found["versions"].keys() >= {"treadle", "numpy", "onnxruntime", "jax", "polars", "streamlit"}
     assert found["engine"].keys() == {"prediction", "training", "recurrent"}
-    assert found["engine"]["recurrent"] == kernels.engine()
+    told = engine.load()
+    reads = f"ONNX Runtime ({told.sentence})" if told.library is None else f"C++ with {told.sentence}"
+    assert found["engine"]["recurrent"] == f"training: {kernels.engine()}; prediction: {reads}"
     assert found["datasets"] == ["phishing_small"]
     assert found["advice"] == []
+
+
+def test_without_jax_doctor_says_what_prediction_has(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(doctor.engine, "load", lambda *, compiling: Engine(None, "no compiler"))
+    found = doctor.examine()["engine"]
+    assert found["training"] == "none (prediction and serving only)"
+    assert found["recurrent"] == "training: none; prediction: ONNX Runtime (no compiler)"
 
 
 def test_doctor_names_the_command_that_adds_what_is_missing(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch):

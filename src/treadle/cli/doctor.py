@@ -1,6 +1,7 @@
 """`treadle doctor`: what this installation has, and the command that adds what it lacks.
 
-It also compiles the kernels of recurrent networks, where that is still to be done, so that no training waits for it.
+It also compiles what reads sequences, where that is still to be done, so that no training waits for it and prediction,
+which compiles nothing, has it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from treadle.cli.console import print_json, results, say
 from treadle.cli.data import here
 from treadle.data import catalogue
 from treadle.errors import install_command
+from treadle.native import engine
+from treadle.native.build import find_compiler
 
 EXTRAS = {
     "train": (
@@ -127,9 +130,15 @@ def _training_engine() -> str:
 
 
 def _recurrent_engine() -> str:
-    if importlib.util.find_spec("jax") is None:
-        return "none (prediction and serving only)"
-    from treadle import kernels
+    training = "none"
+    if importlib.util.find_spec("jax") is not None:
+        from treadle import kernels
 
-    kernels.prepare(say)
-    return kernels.engine()
+        kernels.prepare(say)
+        training = kernels.engine()
+    elif engine.wanted() in engine.INSTRUCTION_SETS and find_compiler() and engine.find("engine") is None:
+        say("compiling the engine that reads sequences, for this machine: half a minute, once")
+    found = engine.load(compiling=True)
+    if found.library is None:
+        return f"training: {training}; prediction: ONNX Runtime ({found.sentence})"
+    return f"training: {training}; prediction: C++ with {found.sentence}"
