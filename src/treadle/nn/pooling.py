@@ -28,8 +28,8 @@ class Pooling(Protocol):
         """The vector of every row; steps that are not present change nothing."""
         ...
 
-    def write(self, graph: Graph, states: str, present: str, name: str) -> str:
-        """Add this pooling of the value `states` to `graph`."""
+    def write(self, graph: Graph, states: str, present: str, name: str, *, clean: bool = False) -> str:
+        """Add this pooling of the value `states` to `graph`; `clean`: what is not present is zeros already."""
         ...
 
 
@@ -40,12 +40,12 @@ class MeanPooling(eqx.Module):
         counts = present.sum(axis=1, keepdims=True)
         return jnp.sum(jnp.where(present[:, :, None], states, 0.0), axis=1) / counts
 
-    def write(self, graph: Graph, states: str, present: str, name: str) -> str:
+    def write(self, graph: Graph, states: str, present: str, name: str, *, clean: bool = False) -> str:
         """Add the mean over the second axis to `graph`."""
         axis = graph.constant(np.array([1]), f"{name}.axis")
         kept = graph.add("Cast", [present], {"to": 1})
-        zeroed = graph.add("Mul", [states, _beside(graph, kept, name)])
-        total = graph.add("ReduceSum", [zeroed, axis], {"keepdims": 0})
+        there = states if clean else graph.add("Mul", [states, _beside(graph, kept, name)])
+        total = graph.add("ReduceSum", [there, axis], {"keepdims": 0})
         return graph.add("Div", [total, graph.add("ReduceSum", [kept, axis], {"keepdims": 1})])
 
 
@@ -55,7 +55,15 @@ class MaxPooling(eqx.Module):
     def __call__(self, states: States, present: Present) -> Float[Array, "rows width"]:
         return jnp.max(jnp.where(present[:, :, None], states, LOWEST), axis=1)
 
-    def write(self, graph: Graph, states: str, present: str, name: str) -> str:
+    def write(
+        self,
+        graph: Graph,
+        states: str,
+        present: str,
+        name: str,
+        *,
+        clean: bool = False,  # noqa: ARG002 - zeros may be above what is there
+    ) -> str:
         """Add the maximum over the second axis to `graph`."""
         lowest = graph.constant(LOWEST, f"{name}.lowest")
         kept = graph.add("Where", [_beside(graph, present, name), states, lowest])
@@ -85,14 +93,16 @@ class AttentionPooling(eqx.Module):
         there = jnp.where(present[:, :, None], states, 0.0)
         return jnp.einsum("rt,rtw->rw", self.weights(states, present), there)
 
-    def write(self, graph: Graph, states: str, present: str, name: str) -> str:
+    def write(self, graph: Graph, states: str, present: str, name: str, *, clean: bool = False) -> str:
         """Add the weighted mean over the second axis to `graph`."""
         axis = graph.constant(np.array([1]), f"{name}.axis")
         bent = graph.add("Tanh", [self.linear.write(graph, states, f"{name}.linear")])
         scores = graph.add("MatMul", [bent, graph.constant(np.asarray(self.query), f"{name}.query")])
         lowest = graph.constant(LOWEST, f"{name}.lowest")
         shares = graph.add("Softmax", [graph.add("Where", [present, scores, lowest])], {"axis": 1})
-        there = graph.add("Mul", [states, _beside(graph, graph.add("Cast", [present], {"to": 1}), name)])
+        there = states
+        if not clean:
+            there = graph.add("Mul", [states, _beside(graph, graph.add("Cast", [present], {"to": 1}), name)])
         weighted = graph.add("Mul", [there, _beside(graph, shares, name)])
         return graph.add("ReduceSum", [weighted, axis], {"keepdims": 0})
 

@@ -176,4 +176,5 @@ class TextEncoder(eqx.Module):
         if self.pooling is None:
             return written.last
         states = graph.add("Transpose", [written.outputs], {"perm": [1, 0, 2]})
-        return self.pooling.write(graph, states, write_within(graph, tokens, lengths), f"{name}.pooling")
+        # Past a text's length a recurrent network answers zeros.
+        return self.pooling.write(graph, states, write_within(graph, tokens, lengths), f"{name}.pooling", clean=True)
