@@ -172,7 +172,8 @@ def operator(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
 
 
-STEPS = {"x": stirred((6, 4, FEATURES)), "lengths": np.array([6, 0, 3, 1], np.int32)}
+# No row without steps: for these ONNX Runtimes answer in different ways.
+STEPS = {"x": stirred((6, 4, FEATURES)), "lengths": np.array([6, 2, 3, 1], np.int32)}
 
 
 @pytest.mark.parametrize(
@@ -195,10 +196,8 @@ def test_operators_with_other_biases_and_outputs(library: ctypes.CDLL | None, op
 
 def test_an_initial_state_is_begun_with(library: ctypes.CDLL | None) -> None:
     model = operator("RNN", inputs={5: "h"}).SerializeToString()
-    # For a row without steps ONNX Runtime answers zeros.
-    lengths = np.array([6, 1, 3, 1], np.int32)
     if library is not None:
-        require_alike(model, {**STEPS, "lengths": lengths, "h": stirred((1, 4, UNITS))})
+        require_alike(model, {**STEPS, "h": stirred((1, 4, UNITS))})
 
 
 @pytest.mark.parametrize(
