@@ -124,7 +124,7 @@ class Layer:
                 )
                 for place, (reader, reverse) in enumerate(self._readers)
             ]
-        except ValueError as error:
+        except (IndexError, ValueError) as error:
             raise ReadError(str(error)) from None
         made = {} if last_only else {self.names.outputs: self._side_by_side([outputs for outputs, _ in read])}
         for place, name in enumerate(self.names.final):
