@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from treadle.bundle.answers import Answers, RowAnswers, TaggingAnswers, WordAnswers
 from treadle.bundle.bundle import Bundle
+from treadle.bundle.cores import available_cores
 from treadle.bundle.faulty import describe_faults
 from treadle.bundle.sequences import SequenceSession
 from treadle.bundle.session import network_errors, open_session
@@ -101,6 +103,8 @@ class Predictor:
             None if bundle.features.sequence is None else SequenceSession(self._session, bundle.name, bundle.weights)
         )
         """Of a task that answers at the tokens of a text."""
+        # Blocks of all callers, one on every core; no thread is started before it is needed.
+        self._threads = ThreadPoolExecutor(available_cores(), thread_name_prefix="treadle-network")
 
     @classmethod
     def load(cls, path: str | Path) -> Predictor:
@@ -280,19 +284,26 @@ class Predictor:
         return np.concatenate([self.run_block({name: array[b] for name, array in inputs.items()}) for b in blocks])
 
     def _run_by_length(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """Rows of about one length at a time, so that hardly a padded step is computed."""
+        """Rows of about one length at a time, so that hardly a padded step is computed; as many blocks as cores."""
         lengths = inputs["lengths"]
         order = np.argsort(lengths, kind="stable")
         outputs = np.empty((len(order), self.answers.outputs), np.float32)
+
+        def answer(rows: NDArray[np.int64]) -> None:
+            block = {name: array[rows] for name, array in inputs.items()}
+            block["tokens"] = np.ascontiguousarray(block["tokens"][:, : lengths[rows[-1]]])
+            outputs[rows] = self.run_block(block)
+
+        blocks = []
         end = len(order)
         while end > 0:
-            longest = int(lengths[order[end - 1]])
-            start = max(0, end - max(1, TOKENS // longest))
-            rows = order[start:end]
-            block = {name: array[rows] for name, array in inputs.items()}
-            block["tokens"] = np.ascontiguousarray(block["tokens"][:, :longest])
-            outputs[rows] = self.run_block(block)
+            start = max(0, end - max(1, TOKENS // int(lengths[order[end - 1]])))
+            blocks.append(order[start:end])
             end = start
+        if len(blocks) == 1:
+            answer(order)
+        else:
+            list(self._threads.map(answer, blocks))
         return outputs
 
     def run_block(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treadle.bundle.atomic import replacing
+from treadle.bundle.cores import available_cores
 from treadle.bundle.forms import Columns, Form, FormName, form_of
 from treadle.bundle.predictor import OnBadRow, Predictions, Predictor, Readied
 from treadle.data.contract import Fault
@@ -130,7 +130,7 @@ def predict_stream(
 
     underway: deque[tuple[Readied, Future[NDArray[np.float32]]]] = deque()
     # Of a table, reading takes longer than the network; of texts, the network does.
-    networks = 1 if predictor.bundle.features.text is None else min(_cores(), _MOST_NETWORKS)
+    networks = 1 if predictor.bundle.features.text is None else min(available_cores(), _MOST_NETWORKS)
     with ThreadPoolExecutor(networks, thread_name_prefix="treadle-network") as threads:
         for chunk in chunks:
             readied = predictor.ready(chunk, on_bad_row)
@@ -140,11 +140,6 @@ def predict_stream(
         while underway:
             finish(*underway.popleft())
     return summary
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def form_of_path(output: str | Path) -> FormName:

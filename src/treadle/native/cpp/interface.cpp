@@ -14,23 +14,25 @@ namespace {
 
 const Engine* chosen = &plain::engine;
 
+// Rows that are read side by side: their states lie in the nearest cache from one step to the next.
+constexpr Index SIDE_BY_SIDE = 32;
+
 void read(const Reader& reader, Forward& task, const std::int32_t* codes, const std::int32_t* lengths) {
     const Sizes& sizes = task.sizes;
-    const Shares shares(lengths, sizes.batch, sizes.steps, 1);
-    const Shard& shard = *shares.plan().shard;
-    if (!codes) return reader.read(task, shard);
+    const Shares shares(lengths, sizes.batch, sizes.steps, (sizes.batch + SIDE_BY_SIDE - 1) / SIDE_BY_SIDE);
+    if (!codes) return reader.read(task, shares.plan());
     if (!reader.ready) {
         const Words words(codes, lengths, sizes.steps, sizes.batch, reader.words);
         const Tokens tokens = words.tokens();
         task.tokens = &tokens;
-        return reader.read(task, shard);
+        return reader.read(task, shares.plan());
     }
     std::vector<std::int32_t> numbers(codes, codes + sizes.steps * sizes.batch);
     for (std::int32_t& number : numbers)
         if (number < 0 || number >= reader.words) number = static_cast<std::int32_t>(reader.words);
     const Tokens tokens = {reader.words, reader.words + 1, nullptr, numbers.data()};
     task.tokens = &tokens;
-    reader.read(task, shard);
+    reader.read(task, shares.plan());
 }
 
 }  // namespace

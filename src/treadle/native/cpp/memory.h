@@ -34,7 +34,9 @@ public:
             if (bytes >= SMALLEST && kept().bytes >= bytes) std::swap(piece_, kept());
         }
         if (piece_.at) return;
-        piece_ = {::operator new(bytes + 1, ALIGNMENT), bytes};
+        // One batch needs a little more than another.
+        const std::size_t room = bytes < SMALLEST ? bytes : bytes + bytes / 8;
+        piece_ = {::operator new(room + 1, ALIGNMENT), room};
         enlarge_pages(piece_.at, bytes);
     }
     ~Memory() {

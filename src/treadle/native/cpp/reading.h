@@ -22,13 +22,13 @@ public:
         multiply_words<Cell>(every, packed, 0, words + 1, products);
     }
 
-    void read(const Forward& task, const Shard& shard) const override {
-        if (!task.tokens || ready) return ForwardPass<Cell>(task, packed, shard, products).run();
+    void read(const Forward& task, const Plan& plan) const override {
+        if (!task.tokens || ready) return pass(task, plan, products);
         Forward named = task;
         named.xs = table;
         const Scratch<float> some(task.tokens->words * packed.layout.row);
         multiply_words<Cell>(named, packed, 0, task.tokens->words, some);
-        ForwardPass<Cell>(named, packed, shard, some).run();
+        pass(named, plan, some);
     }
 
     void close() const override { delete this; }
@@ -36,6 +36,11 @@ public:
 private:
     // Products of a whole table are kept where they are not more numbers than this.
     static constexpr Index MOST_PRODUCTS = Index{1} << 24;
+
+    void pass(const Forward& task, const Plan& plan, const float* of_words) const {
+        for (Index shard = 0; shard < plan.shards; ++shard)
+            ForwardPass<Cell>(task, packed, plan.shard[shard], of_words).run();
+    }
 
     const float* const table;
     const ForwardWeights<Cell> packed;

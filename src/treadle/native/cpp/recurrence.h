@@ -91,7 +91,7 @@ public:
     Reader(const Sizes& sizes, Index words, bool ready) : sizes(sizes), words(words), ready(ready) {}
     // `task` with all but the weights. Its tokens, where it has any, are of the reader's own table: their numbers are
     // codes of the table, and `words` for none, where the reader is `ready`; else as in `Tokens`.
-    virtual void read(const Forward& task, const Shard& shard) const = 0;
+    virtual void read(const Forward& task, const Plan& plan) const = 0;
     virtual void close() const = 0;  // in place of a virtual destructor, which all instruction sets would share
 
     const Sizes sizes;  // features and units
