@@ -65,6 +65,8 @@ def test_arrays_of_another_network_are_refused(net):
 def test_the_gradient_of_every_weight_stands_where_the_weight_does(at_once, net, monkeypatch):
     monkeypatch.setattr("treadle.nn.weights.JOINED_AT_ONCE", at_once)
     apart = take_apart(net)
+    assert (apart.trained.size % 960 == 0) == (at_once == 0)
+    assert decayed(net).shape == apart.trained.shape
 
     def half_of_squares(trained):
         rebuilt = eqx.filter(assemble(net)(apart._replace(trained=trained)), eqx.is_inexact_array)

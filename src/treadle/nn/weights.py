@@ -24,6 +24,13 @@ It is the quickest while XLA runs it in one thread. Cut up for several, it asks 
 of: 60 ms for a million weights where writing part after part takes 0.2 ms.
 """
 
+EVEN = 960
+"""A longer vector is filled up to a multiple of this, so that its share of it is the same for every thread.
+
+XLA computes on vectors of the processor only then: for 1.4 million weights and two threads, Adam's last operation takes
+0.3 ms in place of 1.7. Most numbers of threads divide it.
+"""
+
 
 class Untrained(eqx.Module):
     """A part of a network whose arrays no optimiser and no weight decay may touch."""
@@ -37,7 +44,7 @@ class Weights(NamedTuple):
     """
 
     trained: Float[Array, " weights"]
-    """What the optimiser updates."""
+    """What the optimiser updates; zeros may stand behind the last weight, and stay."""
     untrained: PyTree[Array]
     """The arrays of `Untrained` parts, of which training moves the running statistics."""
 
@@ -46,8 +53,9 @@ def take_apart(network: PyTree[Array]) -> Weights:
     """The weights of a network; `assemble` is the inverse."""
     trained = jax.tree.leaves(eqx.filter(network, _trained_leaves(network)))
     # Joined on the host: JAX would first compile a program for these very shapes.
-    vector = np.concatenate([np.asarray(leaf).ravel() for leaf in trained])
-    return Weights(jnp.asarray(vector), untrained_arrays(network))
+    parts = [np.asarray(leaf).ravel() for leaf in trained]
+    filling = np.zeros(_filling(sum(part.size for part in parts)), parts[0].dtype)
+    return Weights(jnp.asarray(np.concatenate([*parts, filling])), untrained_arrays(network))
 
 
 def untrained_arrays(network: PyTree[Array]) -> PyTree[Array]:
@@ -60,13 +68,13 @@ def assemble(network: N) -> Callable[[Weights], N]:
     trained, rest = eqx.partition(network, _trained_leaves(network))
     leaves, structure = jax.tree.flatten(trained)
     shapes = [leaf.shape for leaf in leaves]
-    cuts = tuple(np.cumsum([leaf.size for leaf in leaves])[:-1].tolist())
+    cuts = tuple(np.cumsum([leaf.size for leaf in leaves]).tolist())
     static = eqx.filter(rest, eqx.is_array, inverse=True)
 
     def put_together(weights: Weights) -> N:
         # One split, not a slice for each: its gradient is one joining of the parts. NumPy splits without compiling.
         split = np.split if isinstance(weights.trained, np.ndarray) else _split
-        parts = split(weights.trained, cuts)
+        *parts, _ = split(weights.trained, cuts)
         shaped = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
         network: N = eqx.combine(jax.tree.unflatten(structure, shaped), weights.untrained, static)
         return network
@@ -97,14 +105,14 @@ _split.defvjp(_split_forward, _join)
 
 
 def decayed(network: PyTree[Array]) -> NDArray[np.float32]:
-    """1 where weight decay applies in the vector of `take_apart`, else 0; shape (weights,).
+    """1 where weight decay applies in the vector of `take_apart`, else 0, of the same shape.
 
     It applies to what multiplies inputs (fields called `weight`). Biases and scales set an origin and a unit, and
     drawing them to zero draws the function elsewhere, not to something simpler (Goodfellow et al. 2016, section 7.1).
     """
     leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(network, _trained_leaves(network)))
     marks = [np.full(leaf.size, _name(path).endswith("weight"), np.float32) for path, leaf in leaves]
-    return np.concatenate(marks)
+    return np.concatenate([*marks, np.zeros(_filling(sum(mark.size for mark in marks)), np.float32)])
 
 
 def to_arrays(network: PyTree[Array]) -> dict[str, NDArray[Any]]:
@@ -134,6 +142,11 @@ def from_arrays(network: N, arrays: dict[str, NDArray[Any]]) -> N:
     )
     restored: N = eqx.combine(filled, eqx.filter(network, eqx.is_array, inverse=True))
     return restored
+
+
+def _filling(weights: int) -> int:
+    """How many zeros stand behind so many weights."""
+    return 0 if weights <= JOINED_AT_ONCE else -weights % EVEN
 
 
 def _trained_leaves(network: PyTree[Array]) -> PyTree[bool]:

@@ -61,6 +61,8 @@ void multiply_words(const Forward& task, const ForwardWeights<Cell>& weights, In
 
 template <class Cell>
 class ForwardPass {
+    static constexpr Index BLOCK = Layout<Cell>::BLOCK, UNITS = Layout<Cell>::UNITS;
+
 public:
     // `words`: the slots of every word, where the task has tokens.
     ForwardPass(const Forward& task, const ForwardWeights<Cell>& weights, const Shard& shard, const float* words)
@@ -68,8 +70,8 @@ public:
           walk{shard, task.sizes.batch, task.reverse},
           steps_together(task.tokens ? walk.longest() : chunk_steps(shard.rows)),
           xs(steps_together * shard.rows), begins(steps_together * shard.rows), hidden(shard.rows),
-          slots(steps_together * shard.rows),
-          slot_memory(task.gates ? 0 : (task.tokens ? 1 : steps_together) * shard.rows * layout.row),
+          slots(task.tokens ? 0 : steps_together * shard.rows), sums(shard.rows),
+          slot_memory(task.tokens ? 0 : steps_together * shard.rows * layout.row), sum_memory(shard.rows * BLOCK),
           memory(Cell::MEMORY ? shard.rows * layout.padded_units : 0),
           latest(task.outputs ? 0 : 2 * shard.rows * task.sizes.units),
           masked(task.mask ? shard.rows * task.sizes.units : 0) {}
@@ -83,11 +85,12 @@ public:
             for (Index step = first; step < last; ++step) {
                 Index rows = walk.active(step);
                 coming = step + 1 < last ? walk.active(step + 1) : 0;
-                take_step(step, rows, begins + done, slots + done);
+                take_step(step, rows, begins + done);
                 done += rows;
             }
         }
         finish();
+        settle();
     }
 
 private:
@@ -98,6 +101,7 @@ private:
             hidden[i] = task.h0 + row;
             if (Cell::MEMORY) pack_vectors(task.c0 + row, 1, units, layout.padded_units, memory_row(i));
             if (task.mask) mask_row(i, task.h0 + row);
+            sums[i] = sum_memory + i * BLOCK;
         }
     }
 
@@ -107,13 +111,13 @@ private:
         Index count = 0;
         for (Index step = first; step < last; ++step)
             for (Index i = 0, rows = walk.active(step); i < rows; ++i, ++count) {
-                slots[count] = task.gates ? task.gates + (step * task.sizes.batch + shard.row[i]) * layout.row
-                                          : slot_memory + (task.tokens ? i : count) * layout.row;
                 const Index place = walk.place(step, i);
-                if (task.tokens)
+                if (task.tokens) {
                     begins[count] = words + task.tokens->number[place] * layout.row;
-                else
-                    xs[count] = task.xs + place * features;
+                    continue;
+                }
+                xs[count] = task.xs + place * features;
+                slots[count] = slot_memory + count * layout.row;
             }
         if (task.tokens) return;
         multiply_inputs<Cell>(weights, features, count, xs, begins, slots);
@@ -121,19 +125,18 @@ private:
     }
 
     // `begin`: of every row the slots with what its input gives; the recurrent product adds to some and leaves others.
-    void take_step(Index step, Index rows, const float* const* begin, float* const* slot) {
+    void take_step(Index step, Index rows, const float* const* begin) {
         const Index units = task.sizes.units;
         for (Index block = 0; block < layout.blocks; ++block) {
             constexpr Index PANEL = Layout<Cell>::PANEL;
             if (task.tokens)
-                for (Index i = 0; i < coming; ++i) fetch(begin[rows + i] + block * Layout<Cell>::BLOCK, Layout<Cell>::BLOCK);
-            const Index at = block * Layout<Cell>::BLOCK + Layout<Cell>::RECURRENT;
+                for (Index i = 0; i < coming; ++i) fetch(begin[rows + i] + block * BLOCK, BLOCK);
             multiply<Layout<Cell>::PANEL_VECTORS>(rows, {hidden, 0, 1, 0},
                                                   {weights.recurrent + block * PANEL * units, PANEL, 0}, 1, units,
-                                                  {begin, at}, {slot, at});
-            for (Index i = 0; i < rows; ++i)
-                open_gates(step, i, block * Layout<Cell>::UNITS, begin[i] + block * Layout<Cell>::BLOCK,
-                           slot[i] + block * Layout<Cell>::BLOCK);
+                                                  {begin, block * BLOCK + Layout<Cell>::RECURRENT},
+                                                  {sums, Layout<Cell>::RECURRENT});
+            for (int u = 0; u < Cell::UNIT_VECTORS; ++u)
+                if (block * UNITS + u * LANES < units) open_gates(step, rows, block * UNITS + u * LANES, begin);
         }
         for (Index i = 0; i < rows; ++i) {
             const float* h = state(step, i);
@@ -144,28 +147,28 @@ private:
         }
     }
 
-    // A block's slots of one row: from sums to gates, memory and hidden state.
-    void open_gates(Index step, Index i, Index first, const float* begin, float* slot) {
-        const Index units = task.sizes.units;
-        float* h = state(step, i);
-        const float* h_before = step ? state(step - 1, i) : task.h0 + shard.row[i] * units;
-        float* kept = task.cells ? task.cells + (step * task.sizes.batch + shard.row[i]) * layout.padded_units : nullptr;
-        for (int u = 0; u < Cell::UNIT_VECTORS; ++u) {
-            const Index unit = first + u * LANES;
-            if (unit >= units) break;
-            Vector slots[Cell::SLOTS], vectors[Cell::VECTORS + 1], state;
+    // LANES units of all rows, from `unit` on: from sums to gates, memory and hidden state.
+    void open_gates(Index step, Index rows, Index unit, const float* const* begin) {
+        const Index some = task.sizes.units - unit, at = unit / UNITS * BLOCK, u = unit % UNITS;
+        Vector vectors[Cell::VECTORS + 1];
+        for (int v = 0; v < Cell::VECTORS; ++v) vectors[v] = load(weights.vectors + v * layout.padded_units + unit);
+        for (Index i = 0; i < rows; ++i) {
+            const Index kept = step * task.sizes.batch + shard.row[i];
+            Vector slots[Cell::SLOTS], memory_or_state;
             for (int s = 0; s < Cell::SLOTS; ++s) {
                 const bool added = s >= Cell::RECURRENT_SLOT && s < Cell::RECURRENT_SLOT + Cell::GATES;
-                slots[s] = load((added ? slot : begin) + (s * Cell::UNIT_VECTORS + u) * LANES);
+                slots[s] = load((added ? sums[i] : begin[i] + at) + s * UNITS + u);
             }
-            for (int v = 0; v < Cell::VECTORS; ++v)
-                vectors[v] = load(weights.vectors + v * layout.padded_units + unit);
-            state = Cell::MEMORY ? load(memory_row(i) + unit) : load_first(h_before + unit, units - unit);
-            store_first(h + unit, Cell::forward(slots, state, vectors), units - unit);
-            if (Cell::MEMORY) store(memory_row(i) + unit, state);
-            if (Cell::MEMORY && kept) store(kept + unit, state);
+            if (Cell::MEMORY)
+                memory_or_state = load(memory_row(i) + unit);
+            else
+                memory_or_state = load_first((step ? state(step - 1, i) : task.h0 + shard.row[i] * task.sizes.units) + unit, some);
+            store_first(state(step, i) + unit, Cell::forward(slots, memory_or_state, vectors), some);
+            if (Cell::MEMORY) store(memory_row(i) + unit, memory_or_state);
+            if (Cell::MEMORY && task.cells) put_away(task.cells + kept * layout.padded_units + unit, memory_or_state);
             if (Cell::KEEPS && task.gates)
-                for (int s = 0; s < Cell::SLOTS; ++s) store(slot + (s * Cell::UNIT_VECTORS + u) * LANES, slots[s]);
+                for (int s = 0; s < Cell::SLOTS; ++s)
+                    put_away(task.gates + kept * layout.row + at + s * UNITS + u, slots[s]);
         }
     }
 
@@ -206,8 +209,8 @@ private:
     const Index steps_together;
     Index coming = 0;  // rows of the next step
     Scratch<const float*> xs, begins, hidden;
-    Scratch<float*> slots;
-    Scratch<float> slot_memory, memory, latest, masked;
+    Scratch<float*> slots, sums;
+    Scratch<float> slot_memory, sum_memory, memory, latest, masked;
 };
 
 template <class Cell>

@@ -9,6 +9,10 @@
 
 #include "recurrence.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace treadle::TREADLE_ISA {
 
 #if defined(__AVX512F__)
@@ -48,6 +52,28 @@ inline void store_first(float* to, Vector vector, Index count) {
 inline void fetch(const float* from, Index count) {
     constexpr Index LINE = 64 / sizeof(float);
     for (Index at = 0; at < count; at += LINE) __builtin_prefetch(from + at, 0, 2);
+}
+
+// Stores what will be read when much else has gone through the caches: it need not go through them itself.
+inline void put_away(float* to, Vector vector) {
+#if defined(__AVX512F__) || defined(__AVX2__)
+    if (reinterpret_cast<std::uintptr_t>(to) % sizeof vector == 0) {
+#if defined(__AVX512F__)
+        _mm512_stream_ps(to, reinterpret_cast<__m512>(vector));
+#else
+        _mm256_stream_ps(to, reinterpret_cast<__m256>(vector));
+#endif
+        return;
+    }
+#endif
+    store(to, vector);
+}
+
+// Until then, other threads may not find what was put away.
+inline void settle() {
+#if defined(__AVX512F__) || defined(__AVX2__)
+    _mm_sfence();
+#endif
 }
 
 inline Vector all(float number) { return number - Vector{}; }
