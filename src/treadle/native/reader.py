@@ -174,4 +174,9 @@ def _meets(length: int, due: int) -> bool:
 
 
 def _place(array: NDArray[Any] | None) -> int | None:
-    return None if array is None else array.ctypes.data
+    """Where the numbers of a contiguous array lie."""
+    if array is None:
+        return None
+    if array.size and array.flags.writeable:  # four times as fast, which shows where a step is one row
+        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
+    return array.ctypes.data
