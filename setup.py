@@ -44,7 +44,7 @@ class BuildWithKernels(build_py):
             if build.find_headers() is not None:
                 build.compile_library("handlers", folder)
         except build.BuildError as error:
-            self.warn(f"kernels of recurrences skipped, to be compiled at first use: {error}")
+            self.warn(f"kernels of recurrences not all compiled, the first use will: {error}")
 
 
 class Wheel(bdist_wheel):

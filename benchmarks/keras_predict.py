@@ -2,7 +2,7 @@
 
 python -m benchmarks.keras_predict FOLDER BATCH
 
-FOLDER holds reviews.csv with the column `text`, classic.keras, and words.json, the number of every word; answers.csv is
+FOLDER holds reviews.csv with the column `text`, classic.keras, and words.json, the number of every word; keras.csv is
 written there. The whole process is what is timed, from its start to its exit.
 """
 

@@ -34,7 +34,7 @@ def test_doctor_prints_json(packaged_data_only: None, run: Callable[..., Any]):
 
 def test_without_jax_doctor_says_what_prediction_has(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr(doctor.engine, "load", lambda *, compiling: Engine(None, "no compiler"))
+    monkeypatch.setattr(doctor.engine, "load", lambda *, compiling=False: Engine(None, "no compiler"))
     found = doctor.examine()["engine"]
     assert found["training"] == "none (prediction and serving only)"
     assert found["recurrent"] == "training: none; prediction: ONNX Runtime (no compiler)"

@@ -158,7 +158,7 @@ def test_a_damaged_checkpoint_is_refused(run, tmp_path):
 def test_a_checkpoint_of_another_version_is_refused(run, tmp_path, monkeypatch):
     path = tmp_path / "checkpoint"
     run(SHORT, checkpoint=path)
-    monkeypatch.setattr(checkpoint_module, "FORMAT", "2")
+    monkeypatch.setattr(checkpoint_module, "FORMAT", "of another version")
     with pytest.raises(TrainingError, match="no checkpoint of this version of Treadle"):
         run(SHORT, checkpoint=path, resume=True)
 

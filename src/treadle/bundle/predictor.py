@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from treadle.bundle.answers import Answers, RowAnswers, TaggingAnswers, WordAnswers
 from treadle.bundle.bundle import Bundle
-from treadle.bundle.cores import available_cores
+from treadle.bundle.cores import MOST_NETWORKS, available_cores, side_by_side
 from treadle.bundle.faulty import describe_faults
 from treadle.bundle.sequences import SequenceSession
 from treadle.bundle.session import network_errors, open_session
@@ -103,8 +102,6 @@ class Predictor:
             None if bundle.features.sequence is None else SequenceSession(self._session, bundle.name, bundle.weights)
         )
         """Of a task that answers at the tokens of a text."""
-        # Blocks of all callers, one on every core; no thread is started before it is needed.
-        self._threads = ThreadPoolExecutor(available_cores(), thread_name_prefix="treadle-network")
 
     @classmethod
     def load(cls, path: str | Path) -> Predictor:
@@ -175,7 +172,7 @@ class Predictor:
             ContractError: a column is missing, or a row breaks the contract and `on_bad_row` is `fail`.
         """
         readied = self.ready(table, on_bad_row)
-        return self.answer(readied, self.run(readied.inputs), on_bad_row)
+        return self.answer(readied, self.run(readied.inputs, _all_cores()), on_bad_row)
 
     def ready(self, table: Table, on_bad_row: OnBadRow = "fail") -> Readied:
         """The first third of `predict_table`: rows to the network's inputs.
@@ -262,14 +259,15 @@ class Predictor:
 
     def outputs(self, columns: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         """The network's raw outputs, shape (rows, outputs), for columns as `Contract.check` gives them."""
-        return self.run(self.bundle.features.transform(columns))
+        return self.run(self.bundle.features.transform(columns), _all_cores())
 
-    def run(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+    def run(self, inputs: dict[str, NDArray[Any]], threads: int = 1) -> NDArray[np.float32]:
         """The network's raw outputs, shape (rows, outputs), for inputs as `Features.transform` gives them.
 
         Of a task with an answer for every token they are of shape (rows, tokens of the longest, outputs).
 
-        Most of the time is spent outside Python, so that other threads can go on.
+        Most of the time is spent outside Python, so that other threads can go on. Where each row is a text, blocks of
+        them are answered by so many threads; callers that have several calls underway need no more than one.
         """
         rows = len(next(iter(inputs.values())))
         if self.sequences is not None:
@@ -277,14 +275,14 @@ class Predictor:
         if rows == 0:
             return np.empty((0, self.answers.outputs), np.float32)
         if "tokens" in inputs and rows > 1:
-            return self._run_by_length(inputs)
+            return self._run_by_length(inputs, threads)
         if rows <= BLOCK:
             return self.run_block(inputs)
         blocks = [slice(start, start + BLOCK) for start in range(0, rows, BLOCK)]
         return np.concatenate([self.run_block({name: array[b] for name, array in inputs.items()}) for b in blocks])
 
-    def _run_by_length(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """Rows of about one length at a time, so that hardly a padded step is computed; as many blocks as cores."""
+    def _run_by_length(self, inputs: dict[str, NDArray[Any]], threads: int) -> NDArray[np.float32]:
+        """Rows of about one length at a time, so that hardly a padded step is computed."""
         lengths = inputs["lengths"]
         order = np.argsort(lengths, kind="stable")
         outputs = np.empty((len(order), self.answers.outputs), np.float32)
@@ -300,10 +298,7 @@ class Predictor:
             start = max(0, end - max(1, TOKENS // int(lengths[order[end - 1]])))
             blocks.append(order[start:end])
             end = start
-        if len(blocks) == 1:
-            answer(order)
-        else:
-            list(self._threads.map(answer, blocks))
+        side_by_side(answer, blocks, threads)
         return outputs
 
     def run_block(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
@@ -313,7 +308,7 @@ class Predictor:
         try:
             outputs: NDArray[np.float32] = self._session.run(("outputs",), inputs)[0]
         except network_errors() as error:
-            raise BundleError(f"bundle {self.name!r}: ONNX Runtime cannot run its network: {error}") from None
+            raise BundleError(f"bundle {self.name!r}: its network cannot be run: {error}") from None
         return outputs
 
 
@@ -327,6 +322,10 @@ def load(path: str | Path) -> Predictor:
 
 
 _NOT_FINITE = "the network gives no finite answer; its numbers are too far from those it was trained on"
+
+
+def _all_cores() -> int:
+    return min(available_cores(), MOST_NETWORKS)
 
 
 def _holds_columns(rows: Mapping[object, object]) -> bool:

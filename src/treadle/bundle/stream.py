@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treadle.bundle.atomic import replacing
-from treadle.bundle.cores import available_cores
+from treadle.bundle.cores import MOST_NETWORKS, available_cores
 from treadle.bundle.forms import Columns, Form, FormName, form_of
 from treadle.bundle.predictor import OnBadRow, Predictions, Predictor, Readied
 from treadle.data.contract import Fault
@@ -28,8 +28,6 @@ CHUNK_ROWS = 1024
 """Rows to read at a time: enough to be worth starting NumPy for, few enough to stay in the processor's cache."""
 
 STDOUT = "-"
-_MOST_NETWORKS = 8
-"""At a time: every one holds a chunk, and one thread reads for all of them."""
 _KEPT = 20
 _SUFFIXES: dict[str, FormName] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
@@ -130,7 +128,7 @@ def predict_stream(
 
     underway: deque[tuple[Readied, Future[NDArray[np.float32]]]] = deque()
     # Of a table, reading takes longer than the network; of texts, the network does.
-    networks = 1 if predictor.bundle.features.text is None else min(available_cores(), _MOST_NETWORKS)
+    networks = 1 if predictor.bundle.features.text is None else min(available_cores(), MOST_NETWORKS)
     with ThreadPoolExecutor(networks, thread_name_prefix="treadle-network") as threads:
         for chunk in chunks:
             readied = predictor.ready(chunk, on_bad_row)

@@ -23,7 +23,7 @@ from treadle.cli.data import here
 from treadle.data import catalogue
 from treadle.errors import install_command
 from treadle.native import engine
-from treadle.native.build import find_compiler
+from treadle.native.build import find_compiler, find_headers
 
 EXTRAS = {
     "train": (
@@ -131,14 +131,18 @@ def _training_engine() -> str:
 
 def _recurrent_engine() -> str:
     training = "none"
-    if importlib.util.find_spec("jax") is not None:
+    trains = importlib.util.find_spec("jax") is not None
+    if trains:
         from treadle import kernels
 
         kernels.prepare(say)
         training = kernels.engine()
-    elif engine.wanted() in engine.INSTRUCTION_SETS and find_compiler() and engine.find("engine") is None:
+    found = engine.load()
+    wanted = engine.wanted() in engine.INSTRUCTION_SETS and engine.find("engine") is None
+    # What trains has just tried, where it can use them.
+    if wanted and find_compiler() and not (trains and find_headers()):
         say("compiling the engine that reads sequences, for this machine: half a minute, once")
-    found = engine.load(compiling=True)
+        found = engine.load(compiling=True)
     if found.library is None:
         return f"training: {training}; prediction: ONNX Runtime ({found.sentence})"
     return f"training: {training}; prediction: C++ with {found.sentence}"

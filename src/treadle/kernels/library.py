@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from treadle.native import engine
-from treadle.native.build import BuildError, compile_library, find_compiler, find_headers
+from treadle.native.build import NO_HEADERS, BuildError, compile_library, find_compiler, find_headers
 
 FORWARD, BACKWARD = "treadle_recurrence_forward", "treadle_recurrence_backward"
 LOOKUP, LOOKUP_GRADIENT = "treadle_lookup", "treadle_lookup_gradient"
@@ -43,11 +43,15 @@ def load() -> Engine:
     wanted = engine.wanted()
     if wanted == "scan":
         return Engine(False, "plain JAX scans, as TREADLE_KERNELS asks")
-    found = engine.load(compiling=True)
-    if found.library is None:
-        slower = ", slower than the fused kernels" if wanted in engine.INSTRUCTION_SETS else ""
-        return Engine(False, f"plain JAX scans{slower}: {found.sentence}")
+    if wanted not in engine.INSTRUCTION_SETS:
+        return Engine(False, f"plain JAX scans: {engine.load().sentence}")
     try:
+        # The engine alone would not help.
+        if engine.find("handlers") is None and find_headers() is None:
+            raise BuildError(NO_HEADERS)
+        found = engine.load(compiling=True)
+        if found.library is None:
+            raise BuildError(found.sentence)
         path = engine.find("handlers") or compile_library("handlers", engine.compiled())
         libraries = Libraries(found.library, ctypes.CDLL(str(path)))
     except (BuildError, OSError) as error:

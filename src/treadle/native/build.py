@@ -28,6 +28,8 @@ INSTRUCTION_SETS = {
     "avx512": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma"),
 }
 
+NO_HEADERS = "no XLA headers were found (install jaxlib 0.4.35 or later)"
+
 
 class BuildError(Exception):
     """The kernels cannot be compiled here; the message says why and what would help."""
@@ -79,7 +81,7 @@ def compile_library(part: Part, folder: Path) -> Path:
     if compiler is None:
         raise BuildError("no C++ compiler was found (install g++ or clang++, or name one in CXX)")
     if part == "handlers" and headers is None:
-        raise BuildError("no XLA headers were found (install jaxlib 0.4.35 or later)")
+        raise BuildError(NO_HEADERS)
     target = folder / library_name(part)
     try:
         folder.mkdir(parents=True, exist_ok=True)

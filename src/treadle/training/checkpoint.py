@@ -20,7 +20,7 @@ from treadle.tasks import Objective
 from treadle.training.examples import Examples
 from treadle.training.stretch import State
 
-FORMAT = "1"
+FORMAT = "2"
 
 _USUAL = 0.25
 """Seconds that saving may take; where it takes longer, a state of hundreds of megabytes, it is done less often."""

@@ -1,4 +1,5 @@
 // The engine's own interface: which kernels run, and reading with them without XLA.
+#include <atomic>
 #include <new>
 #include <string>
 #include <vector>
@@ -12,7 +13,7 @@
 namespace treadle {
 namespace {
 
-const Engine* chosen = &plain::engine;
+std::atomic<const Engine*> chosen{&plain::engine};
 
 // Rows that are read side by side: their states lie in the nearest cache from one step to the next.
 constexpr Index SIDE_BY_SIDE = 32;
@@ -42,7 +43,6 @@ void read(const Reader& reader, Forward& task, const std::int32_t* codes, const 
 // The widest instruction set of this processor that is at most `name`; returns its name.
 TREADLE_EXPORT const char* treadle_choose_engine(const char* name) {
     const std::string most = name;
-    treadle::chosen = &treadle::plain::engine;
 #if defined(__x86_64__)
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     // All that build.py compiles the widest engine for: some processors have only a part.
@@ -57,6 +57,7 @@ TREADLE_EXPORT const char* treadle_choose_engine(const char* name) {
         return "avx2";
     }
 #endif
+    treadle::chosen = &treadle::plain::engine;
     return "plain";
 }
 
@@ -74,7 +75,7 @@ TREADLE_EXPORT treadle::Reader* treadle_open_reader(std::int64_t cell, std::int6
         task.sizes = {0, 0, features, units};
         task.weights = {input, recurrent, bias, vectors};
         task.xs = table;
-        return treadle::chosen->open[cell](task, words);
+        return treadle::chosen.load()->open[cell](task, words);
     } catch (const std::bad_alloc&) {
         return nullptr;
     }

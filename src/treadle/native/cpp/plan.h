@@ -21,22 +21,26 @@ public:
         std::iota(order.begin(), order.end(), Index{0});
         std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return lengths[a] > lengths[b]; });
         const Index shards = std::clamp<Index>(batch / FEWEST_ROWS, 1, std::max<Index>(threads, 1));
-        for (Index shard = 0; shard < shards; ++shard) {
-            const Index before = row_.size();
-            for (Index rank = 0; rank < batch; ++rank) {
-                // There and back again, as children choose teams.
-                const Index turn = rank % (2 * shards);
-                if ((turn < shards ? turn : 2 * shards - 1 - turn) != shard) continue;
-                row_.push_back(order[rank]);
-                length_.push_back(std::clamp<Index>(lengths[order[rank]], 0, steps));
-            }
-            shard_.push_back({static_cast<Index>(row_.size()) - before, nullptr, nullptr});
+        // There and back again, as children choose teams.
+        const auto shard_of = [&](Index rank) {
+            const Index turn = rank % (2 * shards);
+            return turn < shards ? turn : 2 * shards - 1 - turn;
+        };
+        shard_.resize(shards);
+        for (Index rank = 0; rank < batch; ++rank) ++shard_[shard_of(rank)].rows;
+        row_.resize(batch);
+        length_.resize(batch);
+        std::vector<Index> next(shards);
+        for (Index shard = 0, at = 0; shard < shards; ++shard) {
+            next[shard] = at;
+            shard_[shard].row = row_.data() + at;
+            shard_[shard].length = length_.data() + at;
+            at += shard_[shard].rows;
         }
-        Index at = 0;
-        for (Shard& shard : shard_) {
-            shard.row = row_.data() + at;
-            shard.length = length_.data() + at;
-            at += shard.rows;
+        for (Index rank = 0; rank < batch; ++rank) {
+            const Index at = next[shard_of(rank)]++;
+            row_[at] = order[rank];
+            length_[at] = std::clamp<Index>(lengths[order[rank]], 0, steps);
         }
     }
 

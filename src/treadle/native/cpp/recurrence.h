@@ -88,7 +88,9 @@ protected:
 // A direction of a layer that reads and does not learn; made by `Engine::open`.
 class Reader {
 public:
-    Reader(const Sizes& sizes, Index words, bool ready) : sizes(sizes), words(words), ready(ready) {}
+    // Inlined, or all instruction sets would share it.
+    [[gnu::always_inline]] Reader(const Sizes& sizes, Index words, bool ready)
+        : sizes(sizes), words(words), ready(ready) {}
     // `task` with all but the weights. Its tokens, where it has any, are of the reader's own table: their numbers are
     // codes of the table, and `words` for none, where the reader is `ready`; else as in `Tokens`.
     virtual void read(const Forward& task, const Plan& plan) const = 0;
