@@ -119,6 +119,7 @@ def test_a_whole_bundle_passes(
     assert not failed(verification)
     names = [check.name for check in verification.checks]
     assert names == ["file", "manifest", "network", "model", "weights", "golden rows", "batches", "order"]
+    assert "opened by ONNX Runtime as a whole (no recurrent layers), sha256 " in verification.checks[2].detail
     assert "2 of 2 stand under their name" in verification.checks[4].detail
     assert verification.model_dump(mode="json")["passed"] is True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -216,3 +217,9 @@ def test_codes_and_weights_that_do_not_fit_are_refused(library: ctypes.CDLL | No
     for name in Weights._fields:
         with pytest.raises(ValueError, match=f"the {name} weights of peephole_lstm"):
             Reader(library, "peephole_lstm", weights._replace(**{name: np.zeros((5, 7), np.float32)}))
+
+
+def test_a_reader_is_not_copied(library: ctypes.CDLL | None) -> None:
+    if library is not None:
+        with pytest.raises(TypeError, match="cannot be copied"):
+            copy.copy(Reader(library, "lstm", make_weights("lstm", 3, 5)))

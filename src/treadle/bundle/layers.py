@@ -69,11 +69,11 @@ class Layer:
             raise UnknownError(f"{node.operator} with one initial state")
         directions = _DIRECTIONS.get(str(node.attributes.get("direction", "forward")), ())
         weights = _weights(cell, [constants.get(name) for name in (*given[1:4], given[7])], given, len(directions))
-        table, joined = around.table(node), around.joined(node)
+        table, joined = around.take_table(node), around.take_joined(node)
         self._turned = table is not None and table.turned
         self._joined = joined is not None
         outputs = joined or node.outputs[0]
-        final = (*around.final(node, initial), "", "")[:states]
+        final = (*around.take_final(node, initial), "", "")[:states]
         self.names = Names(
             given[0] if table is None else table.codes,
             given[4],
@@ -84,6 +84,8 @@ class Layer:
         if not given[4] or constants.keys() & {*self.takes}:
             raise UnknownError(f"{node.operator} without values to read")
         vectors = None if table is None else _numbers(table.constant)
+        if vectors is not None and vectors.shape[1] != weights[0].input.shape[0]:
+            raise UnknownError("a table of another width than its layer's weights")
         self._words = None if vectors is None else len(vectors)
         self._readers = [
             (Reader(library, cell, each, vectors), reverse) for each, reverse in zip(weights, directions, strict=True)
@@ -116,6 +118,8 @@ class Layer:
             inputs = _within(inputs.T if self._turned else inputs, self._words)
         if lengths.size and (lengths.min() < 0 or lengths.max() > len(inputs)):
             raise ReadError(f"a sequence has a length that is not within 0 and {len(inputs)} steps")
+        if any(state.shape[:1] != (len(self._readers),) for state in initial):
+            raise ReadError(f"a state is not of {len(self._readers)} directions")
         last_only = not self.names.outputs
         try:
             read = [
@@ -124,7 +128,7 @@ class Layer:
                 )
                 for place, (reader, reverse) in enumerate(self._readers)
             ]
-        except (IndexError, ValueError) as error:
+        except ValueError as error:
             raise ReadError(str(error)) from None
         made = {} if last_only else {self.names.outputs: self._side_by_side([outputs for outputs, _ in read])}
         for place, name in enumerate(self.names.final):
@@ -180,6 +184,8 @@ def _weights(cell: str, constants: list[Constant | None], given: tuple[str, ...]
     if constants[0] is None or constants[1] is None or bool(given[3]) != bool(constants[2]):
         raise UnknownError("weights that are no constants")
     weight, recurrent = _numbers(constants[0]), _numbers(constants[1])
+    if weight.ndim != 3 or recurrent.ndim != 3:
+        raise UnknownError("weights that do not belong together")
     units, features = recurrent.shape[-1], weight.shape[-1]
     bias = np.zeros((directions, 2 * wide * units), np.float32) if constants[2] is None else _numbers(constants[2])
     shapes = [(directions, wide * units, features), (directions, wide * units, units), (directions, 2 * wide * units)]

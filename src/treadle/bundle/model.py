@@ -5,7 +5,7 @@ Field numbers are those of onnx.proto (ONNX IR version 9).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -23,6 +23,19 @@ ELEMENTS = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "boo
 """Types of a value's elements by their numbers in ONNX."""
 _NUMBERS = {np.dtype(name): number for number, name in ELEMENTS.items()}
 
+_REPEATED = {
+    "model": {8, 14},
+    "graph": {1, 5, 11, 12, 13},
+    "node": {1, 2, 5, 9},
+    "attribute": {7, 8, 9, 10, 11, 15, 23},
+    "constant": {1, 4, 5, 6, 7, 10, 11, 13, 16},
+    "value": {4},
+    "type": set(),
+    "array": set(),
+    "shape": {1},
+    "dimension": set(),
+}
+"""Of each message, the fields that may stand again and again."""
 _OF_MODEL, _OF_GRAPH = {1, 2, 3, 4, 5, 6, 7, 8, 14}, {1, 2, 5, 10, 11, 12, 13}
 """Fields that this reads or may pass over; others, such as functions of the model's own, change what it computes."""
 
@@ -42,6 +55,10 @@ class Node:
     attributes: dict[str, Attribute | None]
     """None for those of another type."""
     message: memoryview
+
+    def input(self, place: int) -> str:
+        """The name of an input, "" where fewer are given."""
+        return self.inputs[place] if place < len(self.inputs) else ""
 
 
 @dataclass(frozen=True)
@@ -68,8 +85,15 @@ class Constant:
 
     @cached_property
     def tensor(self) -> Tensor:
-        """Its numbers; see `wire.tensor`."""
-        return tensor(self.message)
+        """Its numbers; see `wire.tensor`.
+
+        Raises:
+            UnknownError: it has others than its shape needs.
+        """
+        try:
+            return tensor(self.message)
+        except (IndexError, ValueError) as error:
+            raise UnknownError(str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -93,7 +117,7 @@ def read_model(model: bytes) -> Model:
         IndexError, ValueError: the bytes are no ONNX model.
     """
     version, graph, opsets = 0, memoryview(b""), []
-    for number, content in fields(memoryview(model)):
+    for number, content in _fields(memoryview(model), "model"):
         if number not in _OF_MODEL:
             raise UnknownError(f"field {number} of a model")
         if number == 1:
@@ -105,16 +129,16 @@ def read_model(model: bytes) -> Model:
     nodes: list[Node] = []
     constants: dict[str, Constant] = {}
     values: dict[int, list[Value]] = {11: [], 12: []}
-    for number, content in fields(graph):
+    for number, content in _fields(graph, "graph"):
         if number not in _OF_GRAPH:
             raise UnknownError(f"field {number} of a graph")
         if number == 1:
             nodes.append(_node(_message(content)))
         elif number == 5:
             constant = Constant(_message(content))
-            name = _name(constant.message, 8)
-            if name in constants:
-                raise UnknownError("two values of one name")
+            name = _name(constant.message, 8, "constant")
+            if not name or name in constants:
+                raise UnknownError("two values of one name, or one of none")
             constants[name] = constant
         elif number in values:
             values[number].append(_value(_message(content)))
@@ -160,7 +184,7 @@ def _dimension(length: int | str | None) -> list[bytes | memoryview]:
 
 def _node(message: memoryview) -> Node:
     inputs, outputs, attributes, operator = [], [], {}, ""
-    for number, content in fields(message):
+    for number, content in _fields(message, "node"):
         if number == 1:
             inputs.append(_text(content))
         elif number == 2:
@@ -169,6 +193,8 @@ def _node(message: memoryview) -> Node:
             operator = _text(content)
         elif number == 5:
             name, attribute = _attribute(_message(content))
+            if name in attributes:
+                raise UnknownError("two attributes of one name")
             attributes[name] = attribute
         elif number == 7 and _text(content) not in ("", "ai.onnx"):
             raise UnknownError(f"operators of {_text(content)}")
@@ -179,7 +205,7 @@ def _attribute(message: memoryview) -> tuple[str, Attribute | None]:
     name, whole, text = "", None, None
     integers: list[int] = []
     texts: list[str] = []
-    for number, content in fields(message):
+    for number, content in _fields(message, "attribute"):
         if number == 1:
             name = _text(content)
         elif number == 3:
@@ -196,21 +222,22 @@ def _attribute(message: memoryview) -> tuple[str, Attribute | None]:
 
 
 def _value(message: memoryview) -> Value:
-    name, element, shape = _name(message, 1), 0, None
-    for kind, about in _within(message, 2):
+    name, element, shape = _name(message, 1, "value"), 0, None
+    for kind, about in _within(message, 2, "type"):
         if kind != 1:
             raise UnknownError("values that are no arrays")
-        for number, content in fields(_message(about)):
+        for number, content in _fields(_message(about), "array"):
             if number == 1:
                 element = _integer(content)
             elif number == 2:
-                shape = tuple(_length(_message(each)) for place, each in fields(_message(content)) if place == 1)
+                sizes = _fields(_message(content), "shape")
+                shape = tuple(_length(_message(each)) for place, each in sizes if place == 1)
     return Value(name, element, shape, message)
 
 
 def _length(message: memoryview) -> int | str | None:
     length: int | str | None = None
-    for number, content in fields(message):
+    for number, content in _fields(message, "dimension"):
         if number == 1:
             length = _integer(content)
         elif number == 2:
@@ -218,13 +245,28 @@ def _length(message: memoryview) -> int | str | None:
     return length
 
 
-def _within(message: memoryview, number: int) -> list[tuple[int, int | memoryview]]:
-    """The fields of the messages in a field."""
-    return [inner for place, content in fields(message) if place == number for inner in fields(_message(content))]
+def _fields(message: memoryview, kind: str) -> Iterator[tuple[int, int | memoryview]]:
+    """The fields of a message, as `wire.fields`.
+
+    Raises:
+        UnknownError: one of which there should be one stands twice; protobuf takes the last, or what both say together.
+    """
+    seen: set[int] = set()
+    for number, content in fields(message):
+        if number in seen and number not in _REPEATED[kind]:
+            raise UnknownError(f"field {number} of a {kind} twice")
+        seen.add(number)
+        yield number, content
 
 
-def _name(message: memoryview, number: int) -> str:
-    return next((_text(content) for place, content in fields(message) if place == number), "")
+def _within(message: memoryview, number: int, kind: str) -> list[tuple[int, int | memoryview]]:
+    """The fields of the messages, of one kind, in a field."""
+    found = [_message(content) for place, content in fields(message) if place == number]
+    return [inner for each in found for inner in _fields(each, kind)]
+
+
+def _name(message: memoryview, number: int, kind: str) -> str:
+    return "".join([_text(content) for place, content in _fields(message, kind) if place == number])
 
 
 def _text(content: int | memoryview) -> str:

@@ -68,14 +68,14 @@ class SequenceSession:
         """What is said at the tokens `wanted`, and the states after every row's last token.
 
         Raises:
-            BundleError: ONNX Runtime cannot run the network.
+            BundleError: the network cannot be run on these.
         """
         given = {name: inputs[name] for name in ("tokens", "lengths", "affixes") if name in inputs}
         given |= dict(zip(self.states, states, strict=True)) | {"wanted": wanted}
         try:
             outputs, *after = self._session.run(self._outputs, given)
         except network_errors() as error:
-            raise BundleError(f"bundle {self._name!r}: ONNX Runtime cannot run its network: {error}") from None
+            raise BundleError(f"bundle {self._name!r}: its network cannot be run: {error}") from None
         return outputs, tuple(after)
 
     def block(self, inputs: Inputs) -> NDArray[np.float32]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from treadle.bundle.bundle import Bundle
 from treadle.bundle.layers import ReadError
+from treadle.bundle.model import UnknownError
 from treadle.bundle.stages import Stages, open_stages
 from treadle.errors import BundleError
 
@@ -20,7 +22,10 @@ def open_session(bundle: Bundle, *, staged: bool = True) -> Any:
     Raises:
         BundleError: it cannot be opened, or does not fit the bundle's features and answers.
     """
-    session = _open_stages(bundle.onnx) if staged else None
+    session: Any = None
+    if staged:
+        with suppress(UnknownError):
+            session = open_in_stages(bundle)
     if session is None:
         try:
             session = _open(bundle.onnx)
@@ -47,6 +52,19 @@ def open_session(bundle: Bundle, *, staged: bool = True) -> Any:
     return session
 
 
+def open_in_stages(bundle: Bundle) -> Stages:
+    """The bundle's network, its recurrent layers in the compiled engine.
+
+    Raises:
+        UnknownError: it is opened by ONNX Runtime as a whole; says why.
+    """
+    try:
+        return open_stages(bundle.onnx, _open)
+    except network_errors() as error:
+        # Of the whole model ONNX Runtime says what is wrong, or there is nothing wrong with it.
+        raise UnknownError(f"a part that cannot be opened: {error}") from None
+
+
 def _open(model: bytes) -> Any:
     import onnxruntime
 
@@ -56,13 +74,6 @@ def _open(model: bytes) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def _open_stages(model: bytes) -> Stages | None:
-    try:
-        return open_stages(model, _open)
-    except network_errors():
-        return None  # of the whole model ONNX Runtime says what is wrong, or there is nothing wrong with it
 
 
 def network_errors() -> tuple[type[Exception], ...]:

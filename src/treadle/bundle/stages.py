@@ -89,21 +89,24 @@ class Stages:
         return [values[name] for name in names or [value.name for value in self._outputs]]
 
 
-def open_stages(model: bytes, open_session: OpenSession) -> Stages | None:
-    """The network in stages; None where it has no recurrent layers, they are none that the engine reads, or the engine
-    is not compiled here. Of a model that is broken, ONNX Runtime then says what is wrong.
+def open_stages(model: bytes, open_session: OpenSession) -> Stages:
+    """The network in stages.
 
     Raises:
+        UnknownError: it has no recurrent layers, the engine is not compiled here, or they are none that it reads; says
+            why. Of a model that is broken, ONNX Runtime says what is wrong.
         what ONNX Runtime raises for a part that it cannot open.
     """
     try:
         read = read_model(model)
-        if OPERATORS.isdisjoint(node.operator for node in read.nodes):
-            return None
-        library = engine.load().library
-        return None if library is None else _stage(read, library, open_session)
-    except (UnknownError, IndexError, ValueError):
-        return None
+    except (IndexError, ValueError) as error:
+        raise UnknownError(f"bytes that are no model: {error}") from None
+    if OPERATORS.isdisjoint(node.operator for node in read.nodes):
+        raise UnknownError("no recurrent layers")
+    library, sentence = engine.load()
+    if library is None:
+        raise UnknownError(f"engine: {sentence}")
+    return _stage(read, library, open_session)
 
 
 def _stage(model: Model, library: ctypes.CDLL, open_session: OpenSession) -> Stages:

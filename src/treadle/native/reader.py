@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -82,6 +82,13 @@ class Reader:
             raise MemoryError(f"no room for the weights of a recurrent layer with {self.units} units")
         # Not when Python ends: a thread may still be reading then, and the memory goes anyway.
         weakref.finalize(self, self._functions.close, self._reader).atexit = False
+
+    def __reduce__(self) -> NoReturn:
+        """
+        Raises:
+            TypeError: a copy would outlive the weights, which this frees.
+        """
+        raise TypeError("a reader of the engine cannot be copied")
 
     def read(
         self,
