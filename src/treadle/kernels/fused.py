@@ -19,6 +19,7 @@ from treadle.kernels.contract import Cell, State, Weights
 from treadle.kernels.library import BACKWARD, FORWARD
 from treadle.kernels.scan import no_gradient
 from treadle.kernels.sharding import shape
+from treadle.native.reader import CELLS
 
 WIDEST = 16
 """Numbers in the widest vector; what the kernel keeps is padded to whole ones."""
@@ -27,17 +28,20 @@ WIDEST = 16
 class _Known:
     """What the C++ of a cell needs: its number there, and what it keeps for the backward pass, per unit."""
 
-    def __init__(self, number: int, slots: int, *, memory: bool) -> None:
-        self.number, self.slots, self.memory = number, slots, memory
+    def __init__(self, kind: str, slots: int) -> None:
+        self.number, self.slots, self.memory = CELLS[kind].number, slots, CELLS[kind].states == 2
 
 
 KNOWN = {
-    "simple_tanh": _Known(0, 0, memory=False),
-    "simple_relu": _Known(1, 0, memory=False),
-    "lstm": _Known(2, 4, memory=True),
-    "peephole_lstm": _Known(3, 4, memory=True),
-    "coupled_lstm": _Known(4, 3, memory=True),
-    "gru": _Known(5, 4, memory=False),
+    kind: _Known(kind, slots)
+    for kind, slots in {
+        "simple_tanh": 0,
+        "simple_relu": 0,
+        "lstm": 4,
+        "peephole_lstm": 4,
+        "coupled_lstm": 3,
+        "gru": 4,
+    }.items()
 }
 Kept = tuple[Any, ...]
 
