@@ -212,6 +212,11 @@ def test_a_network_that_does_not_fit_its_features_is_refused(bundle: Bundle) -> 
         Predictor(replace(bundle, onnx=b"no model"))
 
 
+def test_a_network_that_cannot_be_run_is_named(predictor: Predictor) -> None:
+    with pytest.raises(BundleError, match=f"bundle '{predictor.name}': its network cannot be run: "):
+        predictor.run_block({"numbers": np.zeros((1, 1), np.float32)})
+
+
 def test_predicting_imports_neither_jax_nor_what_training_needs(bundle: Bundle, tmp_path: Path) -> None:
     bundle.save(tmp_path / "a.treadle")
     script = (
