@@ -92,7 +92,7 @@ class Predictor:
         bundle: what to predict with.
 
     Raises:
-        BundleError: ONNX Runtime cannot run the bundle's network, or it does not fit the contract.
+        BundleError: its network cannot be opened, or it does not fit the contract.
     """
 
     def __init__(self, bundle: Bundle) -> None:

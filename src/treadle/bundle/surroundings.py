@@ -46,10 +46,16 @@ class Surroundings:
         return name in self._users or name in self._outputs
 
     def take_table(self, node: Node) -> Table | None:
-        """The lookup, where the inputs are rows of a constant, and nothing but recurrent operators reads them."""
+        """The lookup, where the inputs are rows of a constant and nothing else reads them.
+
+        One layer of a model may take one: what a layer keeps of its table can be much larger than the table, and a
+        model must not choose how much memory it takes to open it.
+        """
         name = node.input(0)
         gather = self._maker(name, "Gather")
-        if gather is None or gather.attributes not in ({}, {"axis": 0}) or not self._only_read(name):
+        if gather is None or gather.attributes not in ({}, {"axis": 0}) or self._users[name] != [node]:
+            return None
+        if any(done.operator == "Gather" for done in self._done):
             return None
         rows = self._array(gather.input(0))
         if rows is None or rows.ndim != 2:
@@ -108,11 +114,6 @@ class Surroundings:
             return False
         axis, zero = self._array(beside.input(1)), self._array(equal.input(1))
         return axis is not None and zero is not None and (axis.tolist(), zero.tolist()) == ([1], 0)
-
-    def _only_read(self, name: str) -> bool:
-        """Whether nothing takes a value but recurrent operators, as their inputs."""
-        alone = all(user.operator in OPERATORS and name not in user.inputs[1:] for user in self._users[name])
-        return alone and name not in self._outputs
 
     def _maker(self, name: str, operator: str) -> Node | None:
         """The operator that makes a value nobody outside sees, if it is such a one."""
