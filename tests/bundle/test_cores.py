@@ -16,8 +16,9 @@ def test_every_piece_is_worked_on_once(threads):
 
 
 def test_pieces_are_worked_on_at_the_same_time():
-    both = threading.Barrier(2, timeout=20)
-    side_by_side(lambda _: both.wait(), range(2), 2)
+    both, arrived = threading.Barrier(2, timeout=20), list[int]()
+    side_by_side(lambda _: arrived.append(both.wait()), range(2), 2)
+    assert sorted(arrived) == [0, 1]
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -27,8 +27,7 @@ of: 60 ms for a million weights where writing part after part takes 0.2 ms.
 EVEN = 960
 """A longer vector is filled up to a multiple of this, so that its share of it is the same for every thread.
 
-XLA computes on vectors of the processor only then: for 1.4 million weights and two threads, Adam's last operation takes
-0.3 ms in place of 1.7. Most numbers of threads divide it.
+XLA computes on vectors of the processor only then. Most numbers of threads divide it.
 """
 
 
