@@ -57,7 +57,8 @@ private:
     // Gradients of a step's sums, from those of its states.
     void close_gates(Index step, Index rows, Index base) {
         for (Index block = 0; block < layout.blocks; ++block)
-            for (Index i = 0; i < rows; ++i)
+            for (Index i = 0; i < rows; ++i) {
+                if (step) fetch_kept(step - 1, i, block);
                 for (int u = 0; u < Cell::UNIT_VECTORS; ++u) {
                     const Index unit = block * Lay::UNITS + u * LANES;
                     float* d_slot = slots.at(block, base + i) + u * LANES;
@@ -66,6 +67,15 @@ private:
                     else
                         for (int s = 0; s < Cell::SLOTS; ++s) store(d_slot + s * Lay::UNITS, Vector{});
                 }
+            }
+    }
+
+    // What a step will look at lies far away, and the product before it leaves the time to bring it near.
+    void fetch_kept(Index step, Index i, Index block) const {
+        const Index kept = step * task.sizes.batch + shard.row[i], unit = block * Lay::UNITS;
+        if (Cell::KEEPS) fetch(task.gates + kept * layout.row + block * Lay::BLOCK, Lay::BLOCK);
+        if (Cell::MEMORY && step) fetch(task.cells + (kept - task.sizes.batch) * layout.padded_units + unit, Lay::UNITS);
+        if (unit < task.sizes.units) fetch(hidden_before(step, i) + unit, Lay::UNITS);
     }
 
     void close_unit(Index step, Index i, Index unit, float* d_slot) {
